@@ -1,0 +1,43 @@
+"""Where the models of models.yaml lead on this machine: to the simulator, or to the real thing.
+
+An upstream whose API key is in the environment (``OPENAI_API_KEY``, ``ANTHROPIC_API_KEY``,
+``DEEPSEEK_API_KEY``) is used as it is, at ``…_BASE_URL`` where that is set; all others are
+simulated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from osiris.catalogue import Model
+
+_SIMULATED_SECRET = "simulated"  # noqa: S105  (the simulator takes any)
+
+
+class Upstreams:
+    """The choice for each upstream, from an environment."""
+
+    def __init__(self, *, simulator_url: str, environ: Mapping[str, str]) -> None:
+        self._simulator_url = simulator_url
+        self._environ = environ
+
+    def is_real(self, upstream: str) -> bool:
+        return bool(self._environ.get(f"{upstream.upper()}_API_KEY"))
+
+    def served(self, model: Model) -> Model:
+        """The model with the base URL that answers it here."""
+        if not self.is_real(model.upstream):
+            return model._replace(base_url=self._simulator_url)
+        base_url = self._environ.get(f"{model.upstream.upper()}_BASE_URL") or model.base_url
+        return model._replace(base_url=base_url)
+
+    def secrets(self, models: Iterable[Model]) -> dict[str, str]:
+        """The API key of each upstream by the name under which models.yaml refers to it."""
+        return {
+            model.secret: self._environ.get(f"{model.upstream.upper()}_API_KEY")
+            or _SIMULATED_SECRET
+            for model in models
+        }
