@@ -1,0 +1,1 @@
+"""Event ⇄ request and error → answer, each in one place."""

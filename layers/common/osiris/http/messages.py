@@ -1,0 +1,60 @@
+"""What a handler takes and gives; nothing above this seam knows about Lambda's shapes.
+
+The event is a REST proxy event, payload version 1.0, "Lambda proxy integrations in API Gateway":
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+"""
+
+from binascii import a2b_base64
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+
+class Request(NamedTuple):
+    """One HTTP request, decoded."""
+
+    method: str
+    route: str
+    """The route as the template names it, such as "/v1/requests/{id}"."""
+    path_parameters: dict[str, str]
+    query: dict[str, str]
+    headers: dict[str, str]
+    """Names in lower case; of a repeated header the last value."""
+    body: bytes
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> "Request":
+        """Read a REST proxy event. What is missing or null is empty."""
+        headers = _last_values(event, "multiValueHeaders", "headers")
+        return cls(
+            method=event.get("httpMethod") or "",
+            route=event.get("resource") or "",
+            path_parameters=dict(event.get("pathParameters") or {}),
+            query=_last_values(event, "multiValueQueryStringParameters", "queryStringParameters"),
+            headers={name.lower(): value for name, value in headers.items()},
+            body=_body(event),
+        )
+
+
+class Answer(NamedTuple):
+    """One HTTP answer; `body` is a generator for a stream, else a tuple of one bytes object."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: Iterable[bytes]
+
+
+def _last_values(event: Mapping[str, Any], multi_name: str, single_name: str) -> dict[str, str]:
+    multi = event.get(multi_name)
+    if multi:
+        pairs = {name: values[-1] for name, values in multi.items() if values}
+    else:
+        pairs = event.get(single_name) or {}
+    return {name: value for name, value in pairs.items() if value is not None}
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        return a2b_base64(body)
+    # A lone surrogate is not UTF-8; as bytes it is refused where the body is read.
+    return str(body).encode("utf-8", "surrogatepass")
