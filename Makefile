@@ -61,7 +61,7 @@ lock: $(UV) ## write requirements/*.txt and the layer's requirements.txt anew
 $(UV):
 	@bash local/make_venv.sh $(VENV)
 	@echo "· installing uv $(UV_VERSION) into $(VENV)" >&2
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.osiris-%: requirements/%.txt layers/common/pyproject.toml | $(UV)
 	@echo "· installing requirements/$*.txt into $(VENV)" >&2

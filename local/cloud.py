@@ -44,6 +44,11 @@ class LocalCloud:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    @property
     def environment(self) -> dict[str, str]:
         """What an AWS client needs to reach this cloud and no other."""
         return {
@@ -94,6 +99,10 @@ class LocalCloud:
             aws_secret_access_key=SECRET_ACCESS_KEY,
             config=Config(proxies={}, retries={"max_attempts": 3, "mode": "standard"}),
         )
+
+    def jwks_url(self, pool_id: str) -> str:
+        """Where the public keys of a user pool are; its issuer keeps AWS's name."""
+        return f"{self.endpoint}/{pool_id}/.well-known/jwks.json"
 
     def _ministack_environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from local.state import StateDirectory
 
 _NAME = "env"
+_NO_PROXY = 'export NO_PROXY="127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}"'
 # A profile or a session token of the user's own would send the AWS clients elsewhere.
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
@@ -20,7 +21,7 @@ def write_environment(state: StateDirectory, variables: Mapping[str, str]) -> Pa
     """Write `variables` as a shell's export lines that only their owner can read."""
     lines = [f"unset {' '.join(_UNSET)}"]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    lines.append('export NO_PROXY="127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}"')
+    lines.append(_NO_PROXY)
     return state.write(_NAME, "\n".join(lines) + "\n")
 
 
@@ -28,8 +29,7 @@ def read_environment(state: StateDirectory) -> dict[str, str]:
     """The variables that were written last; none when there is no file."""
     variables = {}
     for line in (state.read(_NAME) or "").splitlines():
-        words = shlex.split(line) if line.startswith("export ") else []
-        if len(words) == 2 and "$" not in words[1]:
-            name, _, value = words[1].partition("=")
+        if line.startswith("export ") and line != _NO_PROXY:
+            name, _, value = shlex.split(line)[1].partition("=")
             variables[name] = value
     return variables

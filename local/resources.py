@@ -2,7 +2,7 @@
 
 CloudFormation's properties are named as the services' own API names them, with the few differences
 that are spelled out here; so the template stays the only list of tables, indexes and pools. The
-result tells the template's resolver the physical values: ``{"KeysTable": {"Ref": …, "Arn": …}}``.
+result tells the template's resolver the physical values: ``{"KeysTable": …, "KeysTable.Arn": …}``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local.cloud import LocalCloud
+    from local.template import Template
 
-Values = dict[str, str]  # what Ref and each GetAtt of one resource give
+ACCOUNT_ID = "000000000000"
+# Its last group of digits goes into the name of the sign-in domain.
+_STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/osiris/0-0-0-0-000000000000"
 
 # Table properties that CreateTable takes as they are. The others (backups, time to live, tags)
 # have calls of their own or mean nothing here.
@@ -36,34 +39,21 @@ class TemplateChanged(Exception):
     """A kept table no longer fits the template."""
 
 
-def create_missing(
-    cloud: LocalCloud, resources: Mapping[str, tuple[str, Mapping[str, Any]]]
-) -> dict[str, Values]:
-    """Create the tables and sign-in resources among `resources` (id → type and properties).
+def create_missing(cloud: LocalCloud, template: Template) -> dict[str, str]:
+    """Create the tables and sign-in resources that are missing; return every physical value.
 
-    They must come in the template's order of dependence; a property may be the text
-    ``${LogicalId}``-resolved already or a ``{"Ref": LogicalId}`` to an earlier one.
+    Raises `TemplateChanged` when a table is there with other keys than the template has now.
     """
-    physical: dict[str, Values] = {}
-    for kind, create in _CREATORS.items():
-        for logical_id, (resource_type, properties) in resources.items():
-            if resource_type == kind:
-                physical[logical_id] = create(cloud, logical_id, _resolved(properties, physical))
-    return physical
+    values = {"AWS::StackId": _STACK_ID}
+    for resource_type, create in _CREATORS.items():
+        for logical_id, properties in template.properties(resource_type, values).items():
+            for attribute, value in create(cloud, logical_id, properties).items():
+                name = logical_id if attribute == "Ref" else f"{logical_id}.{attribute}"
+                values[name] = value
+    return values
 
 
-def _resolved(value: Any, physical: Mapping[str, Values]) -> Any:
-    """`value` with references to resources that were created before."""
-    if isinstance(value, dict):
-        if set(value) == {"Ref"} and value["Ref"] in physical:
-            return physical[value["Ref"]]["Ref"]
-        return {name: _resolved(part, physical) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_resolved(part, physical) for part in value]
-    return value
-
-
-def _table(cloud: LocalCloud, logical_id: str, properties: Mapping[str, Any]) -> Values:
+def _table(cloud: LocalCloud, logical_id: str, properties: Mapping[str, Any]) -> dict[str, str]:
     name = str(properties.get("TableName", f"osiris-{logical_id}"))
     client = cloud.client("dynamodb")
     if name in client.list_tables()["TableNames"]:
@@ -77,7 +67,7 @@ def _table(cloud: LocalCloud, logical_id: str, properties: Mapping[str, Any]) ->
             client.update_time_to_live(
                 TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"]
             )
-    return {"Ref": name, "Arn": f"arn:aws:dynamodb:{REGION}:000000000000:table/{name}"}
+    return {"Ref": name, "Arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}"}
 
 
 def _refuse_change(name: str, declared: Mapping[str, Any], found: Mapping[str, Any]) -> None:
@@ -92,7 +82,7 @@ def _refuse_change(name: str, declared: Mapping[str, Any], found: Mapping[str, A
         )
 
 
-def _user_pool(cloud: LocalCloud, logical_id: str, properties: Mapping[str, Any]) -> Values:
+def _user_pool(cloud: LocalCloud, logical_id: str, properties: Mapping[str, Any]) -> dict[str, str]:
     client = cloud.client("cognito-idp")
     name = str(properties.get("UserPoolName", f"osiris-{logical_id}"))
     pools = client.list_user_pools(MaxResults=_LIST_PAGE)["UserPools"]
@@ -104,13 +94,15 @@ def _user_pool(cloud: LocalCloud, logical_id: str, properties: Mapping[str, Any]
     return {
         "Ref": pool_id,
         "UserPoolId": pool_id,
-        "Arn": f"arn:aws:cognito-idp:{REGION}:000000000000:userpool/{pool_id}",
+        "Arn": f"arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{pool_id}",
         "ProviderName": provider,
         "ProviderURL": f"https://{provider}",
     }
 
 
-def _user_pool_client(cloud: LocalCloud, logical_id: str, properties: Mapping[str, Any]) -> Values:
+def _user_pool_client(
+    cloud: LocalCloud, logical_id: str, properties: Mapping[str, Any]
+) -> dict[str, str]:
     client = cloud.client("cognito-idp")
     pool_id = properties["UserPoolId"]
     name = str(properties.get("ClientName", f"osiris-{logical_id}"))
@@ -123,7 +115,9 @@ def _user_pool_client(cloud: LocalCloud, logical_id: str, properties: Mapping[st
     return {"Ref": created["ClientId"], "ClientId": created["ClientId"]}
 
 
-def _user_pool_domain(cloud: LocalCloud, _logical_id: str, properties: Mapping[str, Any]) -> Values:
+def _user_pool_domain(
+    cloud: LocalCloud, _logical_id: str, properties: Mapping[str, Any]
+) -> dict[str, str]:
     client = cloud.client("cognito-idp")
     domain, pool_id = str(properties["Domain"]), properties["UserPoolId"]
     if not client.describe_user_pool_domain(Domain=domain)["DomainDescription"].get("UserPoolId"):
@@ -134,11 +128,20 @@ def _user_pool_domain(cloud: LocalCloud, _logical_id: str, properties: Mapping[s
 def _accepted(client: Any, operation: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """The properties that the operation takes; CloudFormation has some of its own beside them."""
     members = client.meta.service_model.operation_model(operation).input_shape.members
-    return {name: value for name, value in properties.items() if name in members}
+    return {
+        name: value.split(",") if isinstance(value, str) and _is_list(members[name]) else value
+        for name, value in properties.items()
+        if name in members
+    }
+
+
+def _is_list(shape: Any) -> bool:
+    """A parameter of the type CommaDelimitedList comes as one text."""
+    return bool(shape.type_name == "list")
 
 
 # In the order in which they refer to one another.
-_CREATORS: dict[str, Callable[[LocalCloud, str, Mapping[str, Any]], Values]] = {
+_CREATORS: dict[str, Callable[[LocalCloud, str, Mapping[str, Any]], dict[str, str]]] = {
     "AWS::DynamoDB::Table": _table,
     "AWS::Cognito::UserPool": _user_pool,
     "AWS::Cognito::UserPoolClient": _user_pool_client,
