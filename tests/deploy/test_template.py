@@ -1,0 +1,315 @@
+"""The template as CloudFormation would get it: routes, answers, rights, variables, tables."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.template import Api, Template
+from osiris import errors
+from osiris.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY = Path(__file__).parents[2]
+FUNCTIONS = ("KeysFunction", "ProxyFunction", "ReconcilerFunction")
+
+Properties = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    return Template.load(REPOSITORY / "template.yaml")
+
+
+@pytest.fixture(scope="module")
+def api(template: Template) -> Api:
+    return template.api()
+
+
+def of_type(template: Template, resource_type: str) -> dict[str, Properties]:
+    return {
+        name: resource["Properties"]
+        for name, resource in template.resources.items()
+        if resource["Type"] == resource_type
+    }
+
+
+def physical_names(template: Template) -> dict[str, str]:
+    """A name for whatever the template may refer to."""
+    return {name: f"the-{name}" for name in template.resources}
+
+
+def variables(template: Template) -> Iterator[tuple[str, str, Any]]:
+    """(function, variable, its unevaluated value), Lambda's own switches left out."""
+    for function, properties in of_type(template, "AWS::Lambda::Function").items():
+        for variable, value in properties["Environment"]["Variables"].items():
+            if variable != "AWS_LAMBDA_EXEC_WRAPPER":
+                yield function, variable, value
+
+
+# ---------------------------------------------------------------------------------- the front door
+
+
+def test_every_answer_of_v1_is_streamed(template: Template) -> None:
+    """SAM ignores a misspelt transfer mode silently: URI, mode and timeout of /v1 say STREAM."""
+    (properties,) = of_type(template, "AWS::ApiGateway::RestApi").values()
+    integrations = [
+        operation["x-amazon-apigateway-integration"]
+        for path, methods in properties["Body"]["paths"].items()
+        for method, operation in methods.items()
+        if path.startswith("/v1/") and method != "options"
+    ]
+    assert len(integrations) == 5
+    for integration in integrations:
+        uri = integration["uri"]["Fn::Sub"]
+        assert "2021-11-15/functions/${ProxyFunction.Arn}/response-streaming-invocations" in uri
+        assert integration["responseTransferMode"] == "STREAM"
+        assert integration["timeoutInMillis"] == 900_000
+
+
+def test_the_dashboards_api_is_buffered(api: Api) -> None:
+    """/api is served by the keys function, whose handler is an ordinary one."""
+    routes = [route for route in api.routes if route.path.startswith("/api/") and route.function]
+    assert len(routes) == 6
+    assert {(route.function, route.streams) for route in routes} == {("KeysFunction", False)}
+
+
+def test_the_front_door_is_regional(template: Template) -> None:
+    """An edge-optimised endpoint would end a stream that is silent for 30 s."""
+    (properties,) = of_type(template, "AWS::ApiGateway::RestApi").values()
+    assert properties["EndpointConfiguration"]["Types"] == ["REGIONAL"]
+
+
+def test_a_function_outlives_no_integration(template: Template, api: Api) -> None:
+    """The gateway waits at least as long as the function may take."""
+    functions = of_type(template, "AWS::Lambda::Function")
+    for route in api.routes:
+        if route.function is not None:
+            assert functions[route.function]["Timeout"] * 1000 <= route.timeout_ms
+
+
+def test_browsers_may_send_a_key_from_anywhere(api: Api) -> None:
+    """Preflight answers of /v1 name Authorization, which "*" does not stand for."""
+    preflights = [
+        route.mock.headers
+        for route in api.routes
+        if route.path.startswith("/v1/") and route.method == "OPTIONS" and route.mock is not None
+    ]
+    assert len(preflights) == 5
+    for headers in preflights:
+        allowed = headers["Access-Control-Allow-Headers"].split(",")
+        assert {"Authorization", "*"} <= set(allowed)
+        assert headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_every_route_is_throttled(api: Api) -> None:
+    """No route, preflights included, takes more than RequestsPerSecond."""
+    assert {route.throttle for route in api.routes} == {(100.0, 100)}
+
+
+# ----------------------------------------------------------------------- the gateway's own answers
+
+
+def leaves(root: type[errors.OsirisError]) -> Iterator[type[errors.OsirisError]]:
+    for child in root.__subclasses__():
+        yield child
+        yield from leaves(child)
+
+
+def test_the_gateways_own_answers_have_our_shape(api: Api) -> None:
+    """Each is JSON of our error object, with a code, type and status of the one error tree."""
+    by_code = {error.code: error for error in leaves(errors.OsirisError)}
+    assert len(api.gateway_responses) == 9
+    for kind, response in api.gateway_responses.items():
+        error = json.loads(response.bodies["application/json"])["error"]
+        assert list(error) == ["message", "type", "param", "code"]
+        known = by_code[error["code"]]
+        assert (error["type"], error["param"]) == (known.type, None)
+        if not kind.startswith("DEFAULT_"):  # those keep whatever status API Gateway gives
+            assert response.status == known.status
+
+
+def test_the_gateways_own_answers_can_be_traced_and_read(api: Api) -> None:
+    """Each carries X-Request-Id, and may be read by a page of any origin."""
+    for response in api.gateway_responses.values():
+        assert response.headers["X-Request-Id"] == "context.requestId"
+        assert response.headers["Access-Control-Allow-Origin"] == "'*'"
+        assert "X-Request-Id" in response.headers["Access-Control-Expose-Headers"]
+
+
+def test_an_unknown_route_is_a_404(api: Api) -> None:
+    """API Gateway itself would say 403, about a token that nobody asked for."""
+    for kind in ("MISSING_AUTHENTICATION_TOKEN", "INVALID_SIGNATURE", "ACCESS_DENIED"):
+        assert api.gateway_responses[kind].status == 404
+
+
+def test_waiting_and_repeating_are_said_in_headers(api: Api) -> None:
+    """A throttled client hears when to come back; one that may be charged, not to."""
+    assert api.gateway_responses["THROTTLED"].headers["Retry-After"] == "'1'"
+    assert api.gateway_responses["INTEGRATION_TIMEOUT"].headers["X-Should-Retry"] == "'false'"
+
+
+# ------------------------------------------------------------------------------------ the functions
+
+
+def test_there_are_these_functions(template: Template) -> None:
+    """The functions of this template; each has a folder with its handler."""
+    functions = of_type(template, "AWS::Lambda::Function")
+    assert tuple(sorted(functions)) == FUNCTIONS
+    for name, function in template.functions(physical_names(template)).items():
+        module, handler = function.handler.split(".")
+        source = function.code_dir / f"{module}.py"
+        assert source.exists(), f"{name} has no {source.relative_to(REPOSITORY)}"
+        assert f"def {handler}(" in source.read_text() or f"{handler} =" in source.read_text()
+
+
+def test_the_wrapper_is_in_the_layer_and_can_be_run(template: Template) -> None:
+    """AWS_LAMBDA_EXEC_WRAPPER names an executable file of the layer: else Lambda ends with 126."""
+    found = [
+        properties["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]
+        for properties in of_type(template, "AWS::Lambda::Function").values()
+        if "AWS_LAMBDA_EXEC_WRAPPER" in properties["Environment"]["Variables"]
+    ]
+    assert found == ["/opt/python/osiris/runtime/exec_wrapper"]
+    wrapper = REPOSITORY / "layers/common" / found[0].removeprefix("/opt/python/")
+    assert os.access(wrapper, os.X_OK)
+
+
+def test_each_variable_is_a_setting_and_each_setting_a_variable(template: Template) -> None:
+    """The template sets no variable that nobody reads, and leaves none of Osiris's out.
+
+    Nor any of Python's: PYTHONOPTIMIZE would take out the asserts, which are our invariants.
+    """
+    declared = {setting.variable for setting in SETTINGS.values()}
+    set_here = {variable for _, variable, _ in variables(template)}
+    assert set_here == {variable for variable in declared if variable.startswith("OSIRIS_")}
+
+
+def test_the_templates_defaults_are_the_settings_defaults(template: Template) -> None:
+    """Whoever reads docs/settings.md reads what a stack with default parameters has."""
+    defaults = {setting.variable: setting.default for setting in SETTINGS.values()}
+    for function in template.functions(physical_names(template)).values():
+        for variable, value in function.environment.items():
+            if defaults.get(variable) is not None:
+                assert value == str(defaults[variable]), variable
+
+
+def test_the_functions_agree_on_what_they_share(template: Template) -> None:
+    """One variable has one value in all functions."""
+    seen: dict[str, Any] = {}
+    for _, variable, value in variables(template):
+        assert seen.setdefault(variable, value) == value
+
+
+def test_each_functions_log_is_kept_for_a_limited_time(template: Template) -> None:
+    """Each function writes to a log group of the template, which has a retention."""
+    groups = of_type(template, "AWS::Logs::LogGroup")
+    used = [
+        function["LoggingConfig"]["LogGroup"]["Ref"]
+        for function in of_type(template, "AWS::Lambda::Function").values()
+    ]
+    assert len(used) == len(set(used)) == len(FUNCTIONS)
+    for name in used:
+        assert groups[name]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+# --------------------------------------------------------------------------------------- the rights
+
+# Wildcards that stand in a policy, and why nothing narrower will do.
+WILDCARDS_EXPLAINED = {
+    "UpstreamSecrets": "the operator adds secrets below the stack's own path at any time",
+    "DecryptUpstreamSecrets": "the id of SSM's own key is not known; the conditions pin its alias",
+}
+# Writing its own logs; what SAM gives every function.
+MANAGED_POLICY = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+
+
+def statements(template: Template) -> Iterator[tuple[str, Properties]]:
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        for policy in role.get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def test_no_right_is_wider_than_it_must_be(template: Template) -> None:
+    """Actions are named one by one; a wildcard in a resource is one of those explained above."""
+    explained = set()
+    for role, statement in statements(template):
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            assert "*" not in action, role
+        if "*" in json.dumps(statement["Resource"]):
+            explained.add(statement["Sid"])
+    assert explained == set(WILDCARDS_EXPLAINED)
+
+
+def test_roles_hold_no_other_managed_policy(template: Template) -> None:
+    """What a function may do stands in the template."""
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        assert role.get("ManagedPolicyArns", [MANAGED_POLICY]) == [MANAGED_POLICY], name
+
+
+def test_each_function_may_touch_only_its_own_tables(template: Template) -> None:
+    """The tables whose names a function gets are those that it has rights on."""
+    for function in FUNCTIONS:
+        named = {
+            value["Ref"]
+            for owner, variable, value in variables(template)
+            if owner == function and variable.endswith("_TABLE")
+        }
+        allowed = {
+            statement["Resource"]["Fn::GetAtt"][0]
+            for role, statement in statements(template)
+            if role == f"{function}Role" and "Fn::GetAtt" in statement["Resource"]
+        }
+        assert allowed == named
+
+
+# ------------------------------------------------------------------------- the tables and accounts
+
+
+@pytest.mark.parametrize("name", ["KeysTable", "LedgerTable"])
+def test_money_outlives_its_stack(template: Template, name: str) -> None:
+    """Keys and ledger are kept when the stack is deleted, and can be put back to any second."""
+    table = template.resources[name]
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    recovery = table["Properties"]["PointInTimeRecoverySpecification"]
+    assert recovery == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_accounts_outlive_their_stack(template: Template) -> None:
+    """Keys belong to a user's `sub`, which no other pool could give again."""
+    pool = template.resources["UserPool"]
+    assert pool["DeletionPolicy"] == pool["UpdateReplacePolicy"] == "Retain"
+
+
+def test_nothing_costs_by_the_hour(template: Template) -> None:
+    """Every table is billed by the request, and no function keeps environments warm."""
+    for table in of_type(template, "AWS::DynamoDB::Table").values():
+        assert table["BillingMode"] == "PAY_PER_REQUEST"
+    kinds = {resource["Type"] for resource in template.resources.values()}
+    assert not {kind for kind in kinds if kind.startswith(("AWS::EC2::", "AWS::ECS::"))}
+    for function in of_type(template, "AWS::Lambda::Function").values():
+        assert "SnapStart" not in function
+
+
+def test_another_issuer_takes_the_place_of_the_user_pool() -> None:
+    """With OidcIssuer there is no user pool, and the keys function checks that issuer's tokens."""
+    given = {
+        "OidcIssuer": "https://id.example",
+        "OidcAudience": "osiris",
+        "OidcJwksUrl": "https://id.example/keys",
+    }
+    template = Template.load(REPOSITORY / "template.yaml", parameters=given)
+    kinds = {resource["Type"] for resource in template.resources.values()}
+    assert not {kind for kind in kinds if kind.startswith("AWS::Cognito::")}
+    environment = template.functions(physical_names(template))["KeysFunction"].environment
+    assert environment["OSIRIS_OIDC_ISSUER"] == given["OidcIssuer"]
+    assert environment["OSIRIS_OIDC_AUDIENCE"] == given["OidcAudience"]
+    assert environment["OSIRIS_OIDC_JWKS_URL"] == given["OidcJwksUrl"]
