@@ -7,6 +7,7 @@ with the tables. Its behaviour is held to that of other engines by tests/store.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -21,14 +22,23 @@ from tests.dynamodb.expressions import (
     compile_condition,
     compile_projection,
     compile_update,
+    edited,
+    edits_of,
     projected,
     resolve,
     resolved_paths,
-    updated,
 )
 from tests.dynamodb.reading import index_of, page, query_rows, scan_rows
 from tests.dynamodb.tables import Place, Row, Table, read_units
-from tests.dynamodb.values import Item, ValidationException, Value, accept, accept_item, copied
+from tests.dynamodb.values import (
+    Item,
+    ValidationException,
+    Value,
+    accept,
+    accept_item,
+    copied,
+    item_bytes,
+)
 
 type Payload = dict[str, Any]
 
@@ -80,15 +90,15 @@ _RETURN_VALUES = {
 }
 
 
-class ResourceNotFoundException(Exception):  # noqa: N818  AWS's own name
+class ResourceNotFoundException(Exception):
     """No such table."""
 
 
-class ResourceInUseException(Exception):  # noqa: N818  AWS's own name
+class ResourceInUseException(Exception):
     """The table exists already."""
 
 
-class IdempotentParameterMismatchException(Exception):  # noqa: N818  AWS's own name
+class IdempotentParameterMismatchException(Exception):
     """The transaction's token was used before, for something else."""
 
 
@@ -243,7 +253,7 @@ class MemoryDynamoDB:
 
     def _put(self, payload: Payload) -> _Write:
         table = self._table(payload["TableName"])
-        new = table.checked_row(accept_item(payload["Item"]))
+        new = table.put_row(accept_item(payload["Item"]))
         return self._conditional(table, table.place(new.item), payload, NOTHING, lambda *_: new)
 
     def _delete(self, payload: Payload) -> _Write:
@@ -267,9 +277,9 @@ class MemoryDynamoDB:
         def new_row(paths: list[Steps], names: Names, values: Values) -> Row:
             old = table.row(place)
             item = key if old is None else old.item
-            return table.checked_row(
-                updated(update, paths, item, names, values, is_new=old is None)
-            )
+            edits = edits_of(update, paths, item, names, values, is_new=old is None)
+            size_max = edits.size_max + (item_bytes(key) if old is None else old.size_max)
+            return table.updated_row(edited(item, edits), size_max)
 
         return self._conditional(table, place, payload, update, new_row)
 
@@ -308,7 +318,7 @@ class MemoryDynamoDB:
             first, answer = self._tokens[token]
             if first != payload:
                 raise IdempotentParameterMismatchException(token)
-            return copied(answer)
+            return deepcopy(answer)
         writes = self._transaction(payload["TransactItems"])
         if not all(write.holds for write in writes):
             raise TransactionCanceled([_reason(write) for write in writes])
@@ -317,7 +327,7 @@ class MemoryDynamoDB:
             write.apply()
         answer = _with_capacities(payload, {}, capacity)
         if token is not None:
-            self._tokens[token] = (copied(payload), copied(answer))
+            self._tokens[token] = (deepcopy(payload), deepcopy(answer))
         return answer
 
     def _transaction(self, items: list[Payload]) -> list[_Write]:

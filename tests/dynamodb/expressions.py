@@ -36,8 +36,10 @@ from tests.dynamodb.values import (
     added,
     in_order,
     negated,
+    number_of,
     ordering_key,
     tag_of,
+    value_bytes,
 )
 
 type Names = Mapping[str, str]
@@ -242,7 +244,11 @@ def _differs(left: _Reader, right: _Reader, *, sized: bool) -> _Truth:
 def _ordered(compare: Callable[[Any, Any], bool], left: _Reader, right: _Reader) -> _Truth:
     def ordered(item: Item, names: Names, values: Values) -> bool:
         a, b = left(item, names, values), right(item, names, values)
-        if a is None or b is None or tag_of(a) != tag_of(b) or tag_of(a) not in _ORDERED:
+        if a is None or b is None:
+            return False
+        if "N" in a and "N" in b:
+            return compare(number_of(a["N"]), number_of(b["N"]))
+        if tag_of(a) != tag_of(b) or tag_of(a) not in _ORDERED:
             return False
         return compare(ordering_key(a), ordering_key(b))
 
@@ -360,8 +366,13 @@ def _type_name_check(operand: Operand) -> Callable[[Values], None]:
 # -- updates
 
 
-class _Edits(dict[str | int, Any]):
-    """What an update writes, as a tree of steps; a leaf is the new value, None to remove."""
+class Edits(dict[str | int, Any]):
+    """What an update writes, as a tree of steps; a leaf is the new value, None to remove.
+
+    `size_max` bounds the bytes it can add to an item, so that sizes are rarely counted.
+    """
+
+    size_max = 0
 
 
 def resolved_paths(update: Compiled, names: Names, key_names: Iterable[str]) -> list[Steps]:
@@ -387,52 +398,57 @@ def _check_apart(one: Steps, other: Steps) -> None:
     raise ValidationException(f"Two document paths overlap with each other: {one}, {other}")
 
 
-def updated(
+def edits_of(
     update: Compiled, paths: list[Steps], item: Item, names: Names, values: Values, *, is_new: bool
-) -> Item:
-    """The item after the update; the item given stays as it is."""
-    edits = _Edits()
+) -> Edits:
+    """Everything the update writes, read from the item as it is."""
+    edits = Edits()
     for (action, reader), path in zip(update.actions, paths, strict=True):
         if is_new and action.clause == "REMOVE":
             continue  # whatever the path, AWS finds nothing to remove and does not mind
         value = reader(item, names, values)
         node = edits
         for step in path[:-1]:
-            node = node.setdefault(step, _Edits())
-        node[path[-1]] = value
-    return _edited_map(item, edits)
+            node = node.setdefault(step, Edits())
+        last = path[-1]
+        node[last] = value
+        if value is not None:
+            edits.size_max += value_bytes(value) + 1
+            edits.size_max += len(last.encode()) if isinstance(last, str) else 0
+    return edits
 
 
-def _edited_map(old: dict[str, Value], edits: _Edits) -> dict[str, Value]:
+def edited(old: dict[str, Value], edits: Edits) -> dict[str, Value]:
+    """The map with the edits made; the one given stays as it is."""
     new = dict(old)
     for step, edit in edits.items():
         assert isinstance(step, str)
         if edit is None:
             new.pop(step, None)
-        elif isinstance(edit, _Edits):
+        elif isinstance(edit, Edits):
             new[step] = _edited_inside(new.get(step), edit)
         else:
             new[step] = edit
     return new
 
 
-def _edited_inside(value: Value | None, edits: _Edits) -> Value:
+def _edited_inside(value: Value | None, edits: Edits) -> Value:
     in_list = isinstance(next(iter(edits)), int)
     if value is not None and in_list and "L" in value:
         return {"L": _edited_list(value["L"], edits)}
     if value is not None and not in_list and "M" in value:
-        return {"M": _edited_map(value["M"], edits)}
+        return {"M": edited(value["M"], edits)}
     raise ValidationException(
         "The document path provided in the update expression is invalid for update"
     )
 
 
-def _edited_list(old: list[Value], edits: _Edits) -> list[Value]:
+def _edited_list(old: list[Value], edits: Edits) -> list[Value]:
     new: list[Value | None] = [*old]
     for index in sorted(step for step in edits if isinstance(step, int)):
         edit = edits[index]
         inside = old[index] if index < len(old) else None
-        if isinstance(edit, _Edits):
+        if isinstance(edit, Edits):
             edit = _edited_inside(inside, edit)
         if inside is None:
             new.append(edit)
@@ -549,16 +565,16 @@ def _action_checks(action: Action) -> list[Callable[[Values], None]]:
 
 def projected(item: Item, paths: Iterable[Steps]) -> Item:
     """The parts of the item at these paths; what is missing is left out, lists close up."""
-    wanted = _Edits()
+    wanted = Edits()
     for path in paths:
         node = wanted
         for step in path[:-1]:
-            node = node.setdefault(step, _Edits())
+            node = node.setdefault(step, Edits())
         node[path[-1]] = None
     return _projected_map(item, wanted)
 
 
-def _projected_map(old: dict[str, Value], wanted: _Edits) -> dict[str, Value]:
+def _projected_map(old: dict[str, Value], wanted: Edits) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for step, inner in wanted.items():
         if isinstance(step, str):
@@ -568,7 +584,7 @@ def _projected_map(old: dict[str, Value], wanted: _Edits) -> dict[str, Value]:
     return found
 
 
-def _projected_value(value: Value | None, wanted: _Edits | None) -> Value | None:
+def _projected_value(value: Value | None, wanted: Edits | None) -> Value | None:
     if value is None or wanted is None:
         return value
     if "M" in value:

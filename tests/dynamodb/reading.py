@@ -65,7 +65,7 @@ def _partition(table: Table, index: Index | None, wanted: Value) -> Iterable[Row
     if index is None:
         return table.partitions.get(next(iter(wanted.values())), {}).values()
     entries = ((row, index.entry(row)) for row in table.rows())
-    return [Row(entry, row.size) for row, entry in entries if entry is not None]
+    return [Row(entry, row.size_max) for row, entry in entries if entry is not None]
 
 
 def _hash_value(

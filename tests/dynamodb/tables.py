@@ -23,11 +23,25 @@ READ_UNIT_BYTES = 4096
 type Place = tuple[Any, Any]
 
 
-class Row(NamedTuple):
-    """An item, never changed in place, and its size."""
+class Row:
+    """An item, never changed in place, and its size: exactly when asked, else an upper bound."""
 
-    item: Item
-    size: int
+    __slots__ = ("_size", "item", "size_max")
+
+    def __init__(self, item: Item, size_max: int) -> None:
+        self.item = item
+        self._size: int | None = None
+        self.size_max = size_max
+        if size_max > ITEM_BYTES_MAX:
+            self.size_max = self.size
+            if self.size > ITEM_BYTES_MAX:
+                raise ValidationException("Item size has exceeded the maximum allowed size")
+
+    @property
+    def size(self) -> int:
+        if self._size is None:
+            self._size = item_bytes(self.item)
+        return self._size
 
 
 class Index(NamedTuple):
@@ -94,16 +108,17 @@ class Table:
         partition = self.partitions.get(place[0])
         return None if partition is None else partition.get(place[1])
 
-    def checked_row(self, item: Item) -> Row:
-        """The item as a row, if AWS would take it."""
+    def put_row(self, item: Item) -> Row:
+        """A new item as a row, if AWS would take it."""
         self._check_key(item)
+        return self.updated_row(item, item_bytes(item))
+
+    def updated_row(self, item: Item, size_max: int) -> Row:
+        """An item whose key is known to be right as a row, if AWS would take it."""
         for name, tag in self._index_types.items():
             if name in item and (tag_of(item[name]) != tag or item[name][tag] in ("", b"")):
                 raise ValidationException(f"Type mismatch for Index Key {name}: {item[name]}")
-        size = item_bytes(item)
-        if size > ITEM_BYTES_MAX:
-            raise ValidationException("Item size has exceeded the maximum allowed size")
-        return Row(item, size)
+        return Row(item, size_max)
 
     def store(self, place: Place, row: Row | None) -> None:
         """Put the row at its place; None takes away what is there."""

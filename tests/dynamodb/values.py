@@ -5,11 +5,10 @@ form: numbers lose what does not change them ("1.0" is "1"), sets are in order. 
 values are equal exactly when their dicts are, and nobody outside holds a reference to ours.
 """
 
-import marshal
 from collections.abc import Callable
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 type Value = dict[str, Any]
 type Item = dict[str, Value]
@@ -21,13 +20,24 @@ DEPTH_MAX = 32
 _EXACT = Context(prec=SIGNIFICANT_DIGITS_MAX, traps=[Inexact, InvalidOperation])
 
 
-class ValidationException(Exception):  # noqa: N818  AWS's own name
+class ValidationException(Exception):
     """AWS would answer ValidationException: the call itself is wrong, whatever the item is."""
 
 
-def copied[T: dict[str, Any]](value: T) -> T:
-    """A deep copy of DynamoDB JSON (`marshal` is several times faster than `copy.deepcopy`)."""
-    return cast(T, marshal.loads(marshal.dumps(value)))  # noqa: S302  our own bytes
+def copied(item: Item) -> Item:
+    """A deep copy (several times faster than `copy.deepcopy`)."""
+    return {name: _copied_value(value) for name, value in item.items()}
+
+
+def _copied_value(value: Value) -> Value:
+    if "N" in value or "S" in value:
+        return value.copy()
+    ((tag, content),) = value.items()
+    if tag == "M":
+        return {"M": copied(content)}
+    if tag == "L":
+        return {"L": [_copied_value(part) for part in content]}
+    return {tag: content[:] if isinstance(content, list) else content}
 
 
 def tag_of(value: Value) -> str:
