@@ -105,6 +105,10 @@ class Buffer(io.BufferedReader):
     def close(self) -> None:
         """Stay open; see the class."""
 
+    @override
+    def flush(self) -> None:
+        """Do nothing: a response that is thrown away would flush what may be gone already."""
+
     def held(self) -> bytes:
         """All bytes that reads can have without touching the socket."""
         self.stream.dry = True
