@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.template import Api, Template
-from osiris import errors
+from osiris import errors, telemetry
 from osiris.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -313,3 +313,41 @@ def test_another_issuer_takes_the_place_of_the_user_pool() -> None:
     assert environment["OSIRIS_OIDC_ISSUER"] == given["OidcIssuer"]
     assert environment["OSIRIS_OIDC_AUDIENCE"] == given["OidcAudience"]
     assert environment["OSIRIS_OIDC_JWKS_URL"] == given["OidcJwksUrl"]
+
+
+# -------------------------------------------------------------------------------------- the alarms
+
+
+def test_each_alarm_watches_a_metric_that_is_written(template: Template) -> None:
+    """An alarm on a metric that nobody writes would never go off: names and dimensions agree."""
+    written = {value for name, value in vars(telemetry).items() if name.isupper()}
+    for alarm in of_type(template, "AWS::CloudWatch::Alarm").values():
+        if alarm["Namespace"] == telemetry.NAMESPACE:
+            assert alarm["MetricName"] in written
+            assert "Dimensions" not in alarm  # the metrics are written without any
+
+
+def test_the_named_alarms_are_there_and_quiet_when_nothing_happens(template: Template) -> None:
+    """Each alarm the operator is promised exists; no data means that all is well."""
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+    assert sorted(alarms) == [
+        "ApiFailedAlarm",
+        "HoldsLapsedAlarm",
+        "ReconcilerFailedAlarm",
+        "SettlementFailedAlarm",
+        "UpstreamRefusedAlarm",
+        "UsageEstimatedAlarm",
+    ]
+    assert {alarm["TreatMissingData"] for alarm in alarms.values()} == {"notBreaching"}
+
+
+def test_alarms_go_to_the_topic_that_the_operator_names() -> None:
+    """Without AlarmTopicArn they have no action; with it, it is theirs."""
+    topic = "arn:aws:sns:us-east-1:123456789012:pager"
+    given = Template.load(REPOSITORY / "template.yaml", parameters={"AlarmTopicArn": topic})
+    names = physical_names(given)
+    for alarm in given.properties("AWS::CloudWatch::Alarm", names).values():
+        assert alarm["AlarmActions"] == [topic]
+    plain = Template.load(REPOSITORY / "template.yaml")
+    for alarm in plain.properties("AWS::CloudWatch::Alarm", names).values():
+        assert "AlarmActions" not in alarm
