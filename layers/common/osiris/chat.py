@@ -1,0 +1,128 @@
+"""A chat completion's request: what of it we must know, and the text that is sent on.
+
+The body is not written anew. Only the model's name is replaced where the upstream calls it
+otherwise, and a stream is asked to report its usage.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from osiris.errors import InvalidJson, InvalidRequest, RequestTooLarge
+from osiris.json_text import ObjectText, parse_object, with_members
+from osiris.ledger.hold import Demand
+
+# Lambda takes 6 MB of event, in which the body is an escaped JSON string that may grow.
+BODY_BYTES_MAX = 4 * 1024 * 1024
+# OpenAI's own limit.
+CHOICES_MAX = 128
+
+
+class ChatRequest(NamedTuple):
+    """A request that can be forwarded."""
+
+    parsed: ObjectText
+    model: str
+    stream: bool
+    demand: Demand
+
+
+def parse_chat(body: bytes) -> ChatRequest:
+    """The request in a body. Raises RequestTooLarge, InvalidJson, or InvalidRequest."""
+    if len(body) > BODY_BYTES_MAX:
+        raise RequestTooLarge(f"The body is above the limit of {BODY_BYTES_MAX} bytes.")
+    try:
+        parsed = parse_object(body.decode())
+    except ValueError as error:
+        raise InvalidJson(f"The body must be one JSON object in UTF-8: {error}.") from error
+    return ChatRequest(
+        parsed=parsed,
+        model=_model(parsed),
+        stream=_stream(parsed),
+        demand=_demand(parsed, len(body)),
+    )
+
+
+def upstream_body(request: ChatRequest, upstream_model: str) -> bytes:
+    """The body as the upstream gets it."""
+    changes = {}
+    if request.model != upstream_model:
+        changes["model"] = json.dumps(upstream_model)
+    if request.stream:
+        options = request.parsed.value("stream_options") or {}
+        if options.get("include_usage") is not True:
+            changes["stream_options"] = json.dumps({**options, "include_usage": True})
+    return with_members(request.parsed, changes).encode()
+
+
+def _model(parsed: ObjectText) -> str:
+    model = parsed.value("model")
+    if not isinstance(model, str) or not model:
+        raise InvalidRequest("'model' must name a model, as GET /v1/models lists.", param="model")
+    return model
+
+
+def _stream(parsed: ObjectText) -> bool:
+    stream = parsed.value("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise InvalidRequest("'stream' must be true or false.", param="stream")
+    options = parsed.value("stream_options")
+    if options is not None and not isinstance(options, dict):
+        raise InvalidRequest("'stream_options' must be an object.", param="stream_options")
+    return bool(stream)
+
+
+def _demand(parsed: ObjectText, body_bytes: int) -> Demand:
+    messages = parsed.value("messages")
+    if not isinstance(messages, list) or not messages:
+        raise InvalidRequest("'messages' must be a list of messages, not empty.", param="messages")
+    images, image_bytes = 0, 0
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict):
+            raise InvalidRequest(
+                f"'messages[{index}]' must be an object.", param=f"messages[{index}]"
+            )
+        for url in _image_urls(message.get("content")):
+            images += 1
+            image_bytes += len(url)
+    return Demand(
+        text_bytes=body_bytes - image_bytes,
+        images=images,
+        choices=_choices(parsed),
+        output_tokens_max=_output_tokens_max(parsed),
+    )
+
+
+def _image_urls(content: Any) -> list[str]:
+    if not isinstance(content, list):
+        return []
+    urls = []
+    for part in content:
+        if isinstance(part, dict) and part.get("type") == "image_url":
+            image = part.get("image_url")
+            url = image.get("url") if isinstance(image, dict) else image
+            urls.append(url if isinstance(url, str) else "")
+    return urls
+
+
+def _choices(parsed: ObjectText) -> int:
+    choices = parsed.value("n")
+    if choices is None:
+        return 1
+    if not _is_count(choices) or not 1 <= choices <= CHOICES_MAX:
+        raise InvalidRequest(f"'n' must be a whole number from 1 to {CHOICES_MAX}.", param="n")
+    return int(choices)
+
+
+def _output_tokens_max(parsed: ObjectText) -> int | None:
+    """The client's own bound; what is no count is the upstream's to refuse."""
+    for name in ("max_completion_tokens", "max_tokens"):
+        bound = parsed.value(name)
+        if bound is not None:
+            return bound if _is_count(bound) and bound > 0 else None
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,1 @@
+"""What Osiris does, one file a flow: the rules of `ledger` joined to the worlds outside."""

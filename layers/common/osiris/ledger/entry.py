@@ -1,0 +1,87 @@
+"""An entry: one immutable line of one key's ledger. Corrections are entries, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from osiris.usage import Tokens, Usage, charge_nano
+
+if TYPE_CHECKING:
+    from osiris.catalogue import Model, Prices
+
+CHARGE = "charge"
+GRANT = "grant"
+FORFEITURE = "forfeiture"
+
+# How a request ended; all but COMPLETED, DEADLINE and UPSTREAM_FAILED with usage cost nothing.
+COMPLETED = "completed"
+DEADLINE = "deadline"
+EMPTY = "empty"
+LAPSED = "lapsed"
+UPSTREAM_FAILED = "upstream_failed"
+UPSTREAM_REFUSED = "upstream_refused"
+UPSTREAM_REJECTED = "upstream_rejected"
+UPSTREAM_SILENT = "upstream_silent"
+
+
+class Charge(NamedTuple):
+    """The facts of a request: enough to recompute what it cost."""
+
+    model: str
+    upstream: str
+    state: str
+    streamed: bool
+    tokens: Tokens
+    prices: Prices
+    bounded: bool
+    estimated: bool
+    duration_ms: int
+
+
+class Entry(NamedTuple):
+    """`amount_nano` is signed: what the entry adds to the key's balance."""
+
+    key_id: str
+    id: str
+    type: str
+    amount_nano: int
+    at_ms: int
+    charge: Charge | None = None
+    reason: str = ""
+
+    @property
+    def cost_nano(self) -> int:
+        """What a charge took: 0 or more."""
+        return -self.amount_nano
+
+
+def charge(
+    *,
+    key_id: str,
+    request_id: str,
+    model: Model,
+    state: str,
+    streamed: bool,
+    usage: Usage | None,
+    admitted_at_ms: int,
+    now_ms: int,
+) -> Entry:
+    """The entry of a request that ended in `state`; without usage it costs nothing."""
+    amount_nano = 0 if usage is None else -charge_nano(usage.tokens, model.prices)
+    facts = Charge(
+        model=model.id,
+        upstream=model.upstream,
+        state=state,
+        streamed=streamed,
+        tokens=Tokens() if usage is None else usage.tokens,
+        prices=model.prices,
+        bounded=usage is not None and usage.bounded,
+        estimated=usage is not None and usage.estimated,
+        duration_ms=max(0, now_ms - admitted_at_ms),
+    )
+    return Entry(key_id, request_id, CHARGE, amount_nano, now_ms, facts)
+
+
+def lapse(*, key_id: str, request_id: str, now_ms: int) -> Entry:
+    """The entry that closes a request whose function was lost: it costs nothing."""
+    return Entry(key_id, request_id, CHARGE, 0, now_ms, reason=LAPSED)

@@ -1,0 +1,173 @@
+"""Reading an answer beside its bytes: usage, whether it ended well, and how much it said.
+
+Bytes pass as they came. Held back are only the event that carries the final usage, or the stream's
+`[DONE]`, and what follows it: they leave after the charge is recorded, with `usage.cost` added.
+
+The marks below are searched for in whole events. Text inside a JSON string can't imitate them,
+because its double quotes are escaped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from osiris.errors import UpstreamFailed
+from osiris.json_text import parse_object, with_members
+from osiris.sse import Splitter, data_of, events, with_data
+from osiris.usage import estimate, merged, read_usage, usage_object
+
+if TYPE_CHECKING:
+    from osiris.usage import Usage
+
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_ERROR = re.compile(rb'"error"\s*:\s*[{"]')
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
+_OUTPUT = re.compile(
+    rb'"(?:content|reasoning_content|reasoning|refusal|arguments|name)"\s*:\s*"'
+    rb'([^"\\]*(?:\\.[^"\\]*)*)"',
+    re.DOTALL,
+)
+_DONE = b"[DONE]"
+
+
+class Meter:
+    """What is known of an answer so far."""
+
+    __slots__ = ("finished", "output_bytes", "reported")
+
+    def __init__(self) -> None:
+        self.reported: dict[str, Any] | None = None
+        self.output_bytes = 0
+        self.finished = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether the upstream said nothing and gave no reason for having finished."""
+        return not self.output_bytes and not self.finished
+
+    def usage(self, *, input_bytes: int, limits: tuple[int, int], complete: bool) -> Usage | None:
+        """The usage reported; of an answer that counts as complete, otherwise an estimate."""
+        found = None if self.reported is None else read_usage(self.reported, limits)
+        if found is None and complete:
+            return estimate(input_bytes=input_bytes, output_bytes=self.output_bytes, limits=limits)
+        return found
+
+    def look(self, text: bytes) -> None:
+        """Count the output in this text, and see whether it gives a reason for finishing."""
+        for match in _OUTPUT.finditer(text):
+            self.output_bytes += match.end(1) - match.start(1)
+        if not self.finished and _FINISH.search(text):
+            self.finished = True
+
+
+class StreamMeter(Meter):
+    """The meter of a streamed answer."""
+
+    __slots__ = ("_held", "_splitter", "_usage_at", "ended", "failed")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = False
+        self.failed = False
+        self._splitter = Splitter()
+        self._held: list[bytes] = []
+        self._usage_at: int | None = None
+
+    def feed(self, piece: bytes) -> bytes:
+        """What of the stream may pass now: whole events, up to the first that must wait."""
+        block = self._splitter.feed(piece)
+        if not block:
+            return b""
+        if not self._held and not _is_marked(block):
+            self.look(block)
+            return block
+        passed = []
+        for event in events(block):
+            self._read(event)
+            if self.failed:
+                break
+            if self._held:
+                continue
+            passed.append(event)
+        return b"".join(passed)
+
+    def rest(self, cost: str | None) -> bytes:
+        """What was held back, with the cost in the usage; and the beginning of a cut event."""
+        if cost is not None and self._usage_at is not None:
+            self._held[self._usage_at] = _with_cost_event(self._held[self._usage_at], cost)
+        return b"".join(self._held) + (b"" if self.failed else self._splitter.tail)
+
+    def _read(self, event: bytes) -> None:
+        self.look(event)
+        data = data_of(event)
+        if data is not None and data.strip() == _DONE:
+            self.ended = True
+            self._held.append(event)
+            return
+        content = _object(data)
+        if content.get("error"):
+            self.failed = True
+            return
+        found = usage_object(content)
+        if found is not None:
+            self.reported = merged(self.reported, found)
+            if _is_final(content):
+                self._usage_at = len(self._held)
+                self._held.append(event)
+                return
+        if self._held:
+            self._held.append(event)
+
+
+def read_answer(body: bytes) -> Meter:
+    """The meter of a whole answer. Raises UpstreamFailed when it is no JSON object, or an error."""
+    content = _object(body)
+    if not content or content.get("error"):
+        raise UpstreamFailed(details="an answer of status 200 that is no completion")
+    meter = Meter()
+    meter.reported = usage_object(content)
+    meter.look(body)
+    return meter
+
+
+def with_cost(text: str, cost: str) -> str:
+    """A JSON object's text with `usage.cost` set; as it was when it has no usage object."""
+    try:
+        usage = parse_object(text).members.get("usage")
+        if usage is None or not isinstance(usage.value, dict):
+            return text
+        return with_members(parse_object(text, usage.start), {"cost": cost})
+    except ValueError:
+        return text
+
+
+def _with_cost_event(event: bytes, cost: str) -> bytes:
+    data = data_of(event)
+    assert data is not None
+    return with_data(event, with_cost(data.decode(), cost).encode())
+
+
+def _is_marked(block: bytes) -> bool:
+    """Whether the block may hold usage, an error, or the end: then its events are read one by one.
+
+    Nearly every block of a stream is not, and passes after these three searches.
+    """
+    return bool(_USAGE.search(block) or _ERROR.search(block)) or _DONE in block
+
+
+def _is_final(content: dict[str, Any]) -> bool:
+    """Whether usage in this event is that of the whole answer, not a figure on the way."""
+    choices = content.get("choices")
+    if not isinstance(choices, list) or not choices:
+        return True
+    return any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices)
+
+
+def _object(data: bytes | None) -> dict[str, Any]:
+    try:
+        content = json.loads(data or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

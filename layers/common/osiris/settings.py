@@ -1,0 +1,128 @@
+"""Every environment variable that Osiris reads, once: name, default, meaning.
+
+`docs/settings.md` and `template.yaml` are checked against this table. AWS's own variables (region,
+credentials, endpoints) are here only for the lean transport; boto3 reads them itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Setting(NamedTuple):
+    """One variable: a number when its default is one; required when it has none."""
+
+    variable: str
+    default: str | int | None
+    meaning: str
+
+
+class SettingMissing(Exception):
+    """A required variable is not set, or one has a value that can't be read; it says which."""
+
+
+class Settings(NamedTuple):
+    """The settings, read. A text is empty where a variable that nobody needs here is not set."""
+
+    keys_table: str
+    ledger_table: str
+    usage_table: str
+    catalogue_table: str
+    secrets_path: str
+    rate_limit: int
+    open_requests_max: int
+    hold_lapse_ms: int
+    keep_alive_ms: int
+    upstream_silence_ms: int
+    deadline_margin_ms: int
+    oidc_issuer: str
+    oidc_audience: str
+    oidc_jwks_url: str
+    trial_amount: str
+    trial_days: int
+    region: str
+    endpoint_url: str
+    dynamodb_endpoint_url: str
+    ssm_endpoint_url: str
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+
+SETTINGS: dict[str, Setting] = {
+    "keys_table": Setting("OSIRIS_KEYS_TABLE", None, "Table of keys and accounts."),
+    "ledger_table": Setting("OSIRIS_LEDGER_TABLE", None, "Table of ledger entries."),
+    "usage_table": Setting("OSIRIS_USAGE_TABLE", None, "Table of hourly usage rollups."),
+    "catalogue_table": Setting("OSIRIS_CATALOGUE_TABLE", None, "Table of models."),
+    "secrets_path": Setting(
+        "OSIRIS_SECRETS_PATH",
+        "/osiris",
+        "Path of the SSM SecureString parameters that hold the upstreams' API keys.",
+    ),
+    "rate_limit": Setting("OSIRIS_RATE_LIMIT", 40, "Requests a minute of a new key."),
+    "open_requests_max": Setting(
+        "OSIRIS_OPEN_REQUESTS_MAX", 40, "Requests of one key that may be open at once."
+    ),
+    "hold_lapse_ms": Setting(
+        "OSIRIS_HOLD_LAPSE_MS",
+        960000,
+        "Age at which a hold has lost its function: Lambda's longest run and a minute.",
+    ),
+    "keep_alive_ms": Setting(
+        "OSIRIS_KEEP_ALIVE_MS",
+        15000,
+        "Silence of the upstream after which a stream gets a comment, so that nobody hangs up.",
+    ),
+    "upstream_silence_ms": Setting(
+        "OSIRIS_UPSTREAM_SILENCE_MS",
+        270000,
+        "Silence of the upstream that ends a request; below API Gateway's five idle minutes.",
+    ),
+    "deadline_margin_ms": Setting(
+        "OSIRIS_DEADLINE_MARGIN_MS",
+        10000,
+        "How long before the function's end an answer is cut, to be charged and ended properly.",
+    ),
+    "oidc_issuer": Setting("OSIRIS_OIDC_ISSUER", None, "Issuer that sign-in tokens must name."),
+    "oidc_audience": Setting("OSIRIS_OIDC_AUDIENCE", None, "Audience that they must be meant for."),
+    "oidc_jwks_url": Setting("OSIRIS_OIDC_JWKS_URL", None, "Where the issuer's keys are read."),
+    "trial_amount": Setting(
+        "OSIRIS_TRIAL_AMOUNT", "0", "Dollars of credit of a trial key; 0 means no trials."
+    ),
+    "trial_days": Setting("OSIRIS_TRIAL_DAYS", 7, "Days after which a trial's credit expires."),
+    "region": Setting("AWS_REGION", None, "AWS's: the region. Lambda sets it."),
+    "endpoint_url": Setting("AWS_ENDPOINT_URL", "", "AWS's: another endpoint for all services."),
+    "dynamodb_endpoint_url": Setting(
+        "AWS_ENDPOINT_URL_DYNAMODB", "", "AWS's: another endpoint for DynamoDB."
+    ),
+    "ssm_endpoint_url": Setting("AWS_ENDPOINT_URL_SSM", "", "AWS's: another endpoint for SSM."),
+    "access_key_id": Setting("AWS_ACCESS_KEY_ID", "", "AWS's: credentials. Lambda sets them."),
+    "secret_access_key": Setting("AWS_SECRET_ACCESS_KEY", "", "AWS's: credentials."),
+    "session_token": Setting("AWS_SESSION_TOKEN", "", "AWS's: credentials."),
+}
+
+
+def from_environ(environ: Mapping[str, str], *, needs: Iterable[str]) -> Settings:
+    """The settings of an environment; `needs` names the required fields that the caller uses.
+
+    Raises SettingMissing for a needed variable that is not set, and for a number that is none.
+    """
+    needed = frozenset(needs)
+    return Settings(**{field: _read(field, environ, needed) for field in SETTINGS})  # type: ignore[arg-type]
+
+
+def _read(field: str, environ: Mapping[str, str], needed: frozenset[str]) -> str | int:
+    setting = SETTINGS[field]
+    text = environ.get(setting.variable)
+    if not text:
+        if setting.default is None and field in needed:
+            raise SettingMissing(f"{setting.variable} is not set. It is: {setting.meaning}")
+        return "" if setting.default is None else setting.default
+    if not isinstance(setting.default, int):
+        return text
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise SettingMissing(f"{setting.variable} must be a whole number above 0, not {text!r}.")
+    return int(text)

@@ -1,0 +1,36 @@
+"""Upstreams' API keys: SSM SecureString parameters, read by the lean client, kept five minutes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osiris.errors import StoreUnavailable
+from osiris.store.transport_lean import exception_name
+
+if TYPE_CHECKING:
+    from osiris.store.transport_lean import AwsJson
+
+CACHE_MS = 300_000
+
+
+class Secrets:
+    """Secrets by name, below one path of parameters."""
+
+    def __init__(self, ssm: AwsJson, path: str) -> None:
+        self._ssm = ssm
+        self._path = path.rstrip("/")
+        self._cached: dict[str, tuple[int, str]] = {}
+
+    def read(self, name: str, now_ms: int) -> str:
+        """The secret's text. Raises StoreUnavailable when there is none, or SSM is out of reach."""
+        until_ms, text = self._cached.get(name, (0, ""))
+        if now_ms < until_ms:
+            return text
+        status, answer = self._ssm.post(
+            "GetParameter", {"Name": f"{self._path}/{name}", "WithDecryption": True}
+        )
+        if status != 200:
+            raise StoreUnavailable(details=f"secret {name}: {status} {exception_name(answer)}")
+        text = str(answer["Parameter"]["Value"])
+        self._cached[name] = (now_ms + CACHE_MS, text)
+        return text
