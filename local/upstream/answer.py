@@ -85,7 +85,7 @@ def answer_to(body: dict[str, Any], raw: bytes, steering: Steering, *, flavour: 
     """The answer to a parsed request that has passed `refusals.complaint`."""
     messages = body["messages"]
     tool_name = _tool_name(body) if steering.tool and not _ends_with_result(messages) else None
-    choices = body.get("n") or 1
+    choices = 1 if flavour == "anthropic" else body.get("n") or 1
     tokens, is_capped = _generated(body, steering, has_tool=tool_name is not None)
     cached = steering.cached or 0
     counted = max(_input_tokens(body), cached)

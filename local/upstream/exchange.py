@@ -72,10 +72,10 @@ class Exchange:
 
     def refuse(self, refusal: Refusal) -> None:
         """Send an error in the upstream's shape."""
+        self.record.end("refused")
         self.send_json(
             refusal.status, self._error_body(refusal), extra=refusals.headers_of(refusal)
         )
-        self.record.end("refused")
 
     def _error_body(self, refusal: Refusal) -> dict[str, Any]:
         return refusals.body_of(
@@ -109,8 +109,8 @@ class Exchange:
             return
         self._silence(wishes.first_ms or 0, is_first=True)
         if self._relay(wire.events_of(answer), wishes.delay_ms, end_at):
-            self._line.send(b"0\r\n\r\n")
             self.record.end("complete")
+            self._line.send(b"0\r\n\r\n")
         else:
             self._end_early(wishes)
 
@@ -125,10 +125,8 @@ class Exchange:
             if event.is_piece:
                 if delay_ms and record.pieces_sent:
                     self._silence(delay_ms)
-                self._line.send_chunk(event.data)
                 record.pieces_sent += 1
-            else:
-                self._line.send_chunk(event.data)
+            self._line.send_chunk(event.data)
         return True
 
     def _end_early(self, wishes: Steering) -> None:
@@ -139,9 +137,9 @@ class Exchange:
             return
         error = json.dumps(self._error_body(refusals.wished(wishes.status)))
         head = "event: error\n" if self.is_native else ""
+        self.record.end("failed")
         self._line.send_chunk(f"{head}data: {error}\n\n".encode())
         self._line.send(b"0\r\n\r\n")
-        self.record.end("failed")
 
     def _whole(self, answer: Answer) -> None:
         """An answer in one piece, which takes as long as its chunks would."""
@@ -169,10 +167,10 @@ class Exchange:
             return
         if wishes.stall:
             self._line.wait(None)
+        self.record.end("complete")
         send(body)
         if is_chunked:
             self._line.send(b"0\r\n\r\n")
-        self.record.end("complete")
 
     def _silence(self, wait_ms: int, *, is_first: bool = False) -> None:
         """Wait; DeepSeek shows that it lives, at once and then every so often."""
@@ -187,9 +185,9 @@ class Exchange:
         self._line.wait(wait_ms)
 
     def _cut(self) -> None:
-        self._line.cut()
-        self._handler.close_connection = True
         self.record.end("cut")
+        self._handler.close_connection = True
+        self._line.cut()
 
     def send_json(
         self, status: int, value: dict[str, Any], *, extra: list[tuple[str, str]] | None = None

@@ -8,7 +8,7 @@ import ssl
 import time
 
 
-class ClientLeft(Exception):  # noqa: N818 - an event, not an error
+class ClientLeft(Exception):
     """The client closed the connection before the answer was whole."""
 
 

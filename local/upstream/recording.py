@@ -14,7 +14,8 @@ class RecordedRequest:
     """One request as it came, and how its answer went.
 
     `ended` is "" while the answer is under way, then one of: "complete", "refused" (an HTTP
-    error), "failed" (an error event in the stream), "cut", "client_left".
+    error), "failed" (an error event in the stream), "cut", "client_left". `pieces_sent` counts the
+    chunks of text that left.
     """
 
     __slots__ = (
@@ -35,7 +36,7 @@ class RecordedRequest:
         self.headers = {n: v for n, v in headers.items() if n not in _SECRET_HEADERS}
         self.raw_body = raw_body
         self.body: Any = None  # parsed; None when it is not JSON
-        self.pieces_sent = 0  # chunks of text handed to the socket
+        self.pieces_sent = 0
         self.ended = ""
         self.finished = threading.Event()
         self._secrets = {
@@ -47,7 +48,10 @@ class RecordedRequest:
         return _digest(secret) in self._secrets
 
     def end(self, how: str) -> None:
-        """The answer is over; whoever waits for `finished` goes on."""
+        """The answer is over; whoever waits for `finished` goes on.
+
+        Called before the last bytes leave, so that a client that has seen them finds it so.
+        """
         self.ended = how
         self.finished.set()
 

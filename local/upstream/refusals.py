@@ -88,6 +88,12 @@ def complaint(body: Any, headers: dict[str, str], *, is_native: bool) -> Refusal
         value = body.get(name)
         if value is not None and not (type(value) is int and 1 <= value <= most):
             return Refusal(400, f"{name}: an integer from 1 to {most} is required")
+    if (
+        not is_native
+        and flavour_of(body["model"]) == "anthropic"
+        and body.get("n") not in (None, 1)
+    ):
+        return Refusal(400, "n: must be exactly 1")
     if is_native and "max_tokens" not in body:
         return Refusal(400, "max_tokens: Field required")
     if is_native and "anthropic-version" not in headers:

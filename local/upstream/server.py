@@ -169,8 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
         if id and found is None:
             exchange.refuse(Refusal(404, f"The model '{id}' does not exist"))
             return
-        exchange.send_json(200, found or models_wire.listing(is_native=exchange.is_native))
         exchange.record.end("complete")
+        exchange.send_json(200, found or models_wire.listing(is_native=exchange.is_native))
 
     def _generate(self, exchange: Exchange) -> None:
         if exchange.path not in (_CHAT, NATIVE_PATH):

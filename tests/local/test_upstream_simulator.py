@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+import http.client
+import ipaddress
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from local.upstream import UpstreamSimulator
 from local.upstream.steering import Steering, parse, steering_of
@@ -443,6 +451,61 @@ def test_the_first_chunk_arrives_while_it_still_writes(
         assert request.pieces_sent < 1000
     assert request.finished.wait(WAIT_S)
     assert request.ended == "client_left"
+
+
+def test_it_speaks_tls_when_given_a_context(tmp_path: Path) -> None:
+    """With a context of a server's the same answers come over HTTPS."""
+    certificate = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    trust = ssl.create_default_context(cafile=str(certificate))
+    with UpstreamSimulator(tls=context) as upstream:
+        assert upstream.base_url.startswith("https://127.0.0.1:")
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", upstream.port, context=trust, timeout=WAIT_S
+        )
+        body = {"model": "m", "stream": True, "messages": said("[sim output=3 delay_ms=1]")}
+        for _ in range(2):
+            connection.request(
+                "POST", "/v1/chat/completions", json.dumps(body), {"Authorization": "Bearer any"}
+            )
+            assert len(sse_events(connection.getresponse().read())) == 6
+        stalled = body | {"messages": said("[sim stall]")}
+        connection.request(
+            "POST", "/v1/chat/completions", json.dumps(stalled), {"Authorization": "Bearer any"}
+        )
+        assert connection.getresponse().status == 200
+    connection.close()
+
+
+def self_signed(folder: Path) -> Path:
+    """A file with a new key and a certificate for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "server.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
 
 
 def test_closing_ends_what_is_under_way() -> None:
