@@ -8,7 +8,7 @@ from local.upstream.openai_wire import CREATED_AT_S
 
 _CREATED_AT = "2025-11-24T16:00:00Z"  # CREATED_AT_S in Anthropic's form
 _OWNERS = {
-    "gpt-5-mini": "system",
+    "gpt-5.4-mini": "system",
     "claude-opus-4-6": "anthropic",
     "deepseek-chat": "deepseek",
 }
