@@ -74,8 +74,12 @@ class Child:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
+    def failed(self) -> str | None:
+        """That it has ended by itself, in a sentence; None while it runs."""
+        return None if self.is_running() else f"{self.name} has ended; see {self.log}"
+
     def wait_until_answering(self, port: int, path: str, *, timeout_s: float) -> None:
-        """Return once 127.0.0.1:`port` answers 200 at `path`; raise `ChildFailed` otherwise."""
+        """Return once the child answers on `port`; raise `ChildFailed` if it ends or stays silent."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if not self.is_running():
@@ -96,12 +100,21 @@ class Child:
             self._process.wait()
 
 
+def bare_environment() -> dict[str, str]:
+    """What any program needs of our environment; the user's AWS settings and proxies stay out."""
+    names = ("PATH", "HOME", "LANG", "SSL_CERT_FILE")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
 def answers(port: int, path: str) -> bool:
-    """Whether 127.0.0.1:`port` answers 200 at `path` (without any proxy of the environment)."""
+    """Whether a server on 127.0.0.1:`port` answers `path` with no error of its own.
+
+    Asked directly: a proxy that the environment names has nothing to do with loopback.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == http.client.OK
+        return connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from local.children import Child, ChildFailed
+from local.children import Child, ChildFailed, bare_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,24 +89,20 @@ class LocalCloud:
             self._child.stop()
             self._child = None
 
+    def failed(self) -> str | None:
+        """That it has ended although it should run, in a sentence; None while it runs."""
+        return None if self._child is None else self._child.failed()
+
     def client(self, service: str) -> Any:
-        """A boto3 client of this cloud, whatever profile or proxy the user's environment names."""
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id=ACCESS_KEY_ID,
-            aws_secret_access_key=SECRET_ACCESS_KEY,
-            config=Config(proxies={}, retries={"max_attempts": 3, "mode": "standard"}),
-        )
+        """A boto3 client of this cloud."""
+        return client_of(service, self.endpoint)
 
     def jwks_url(self, pool_id: str) -> str:
         """Where the public keys of a user pool are; its issuer keeps AWS's name."""
         return f"{self.endpoint}/{pool_id}/.well-known/jwks.json"
 
     def _ministack_environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return kept | {
+        return bare_environment() | {
             "BIND_HOST": "127.0.0.1",  # its default is every interface
             "IOT_MTLS_ENABLED": "0",  # or it opens an MQTT port on every interface
             "SFTP_ENABLED": "0",
@@ -124,3 +120,21 @@ class LocalCloud:
             "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
             "AWS_DEFAULT_REGION": REGION,
         }
+
+
+def forget_own_aws() -> None:
+    """Take AWS's variables out of this process: the user's profile and region are not for here."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+
+
+def client_of(service: str, endpoint: str) -> Any:
+    """A boto3 client of a local cloud, whatever credentials or proxy the environment names."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY_ID,
+        aws_secret_access_key=SECRET_ACCESS_KEY,
+        config=Config(proxies={}, retries={"max_attempts": 3, "mode": "standard"}),
+    )

@@ -12,10 +12,9 @@ import json
 import os
 import socket
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+STATE_DIR = Path(__file__).parents[1] / ".local"
 
 _LOCK_POLL_S = 0.1
 
