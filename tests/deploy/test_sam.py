@@ -1,0 +1,123 @@
+"""`sam validate`, `sam build` and `sam deploy` of the template, the last one to ministack."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.cloud import LocalCloud
+from local.state import StateDirectory
+from local.template import Template
+from tests.deploy.sam_cli import REPOSITORY, Sam, build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.sam, pytest.mark.timeout(900)]
+
+STACK = "osiris"  # samconfig.toml's
+FUNCTIONS = ("KeysFunction", "ProxyFunction", "ReconcilerFunction")
+# The machine of an ELF file, two bytes at offset 18 ("ELF header", man 5 elf).
+AARCH64 = 183
+
+
+def test_the_template_is_valid(sam: Sam) -> None:
+    """`sam validate --lint` has nothing to say against it."""
+    done = sam.run("validate", "--lint", "--template-file", str(REPOSITORY / "template.yaml"))
+    assert "is a valid SAM Template" in done.stdout
+
+
+def test_the_default_build_is_for_arm64(sam: Sam, tmp_path: Path) -> None:
+    """On any machine, without a container, every compiled module in the layer is arm64's."""
+    build(sam, tmp_path / "build")
+    layer = tmp_path / "build/CommonLayer/python"
+    compiled = sorted(layer.rglob("*.so"))
+    assert {path.name.partition(".")[0] for path in compiled} >= {"_pydantic_core", "_rust"}
+    for path in compiled:
+        with path.open("rb") as file:
+            assert int.from_bytes(file.read(20)[18:], "little") == AARCH64, path.name
+
+
+def test_the_build_holds_what_lambda_starts(built_for_this_machine: Path) -> None:
+    """Handlers, the package and the executable wrapper are where Lambda looks for them."""
+    for function in FUNCTIONS:
+        assert (built_for_this_machine / function / "handler.py").exists()
+    layer = built_for_this_machine / "CommonLayer/python"
+    assert (layer / "osiris/__init__.py").exists()
+    assert os.access(layer / "osiris/runtime/exec_wrapper", os.X_OK)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    state = StateDirectory(tmp_path_factory.mktemp("cloud"))
+    lock = state.lock(timeout_s=1)
+    running = LocalCloud(state, repository=REPOSITORY)
+    running.start(lock=lock)
+    yield running
+    running.stop()
+    state.unlock()
+
+
+@pytest.fixture(scope="module")
+def stack(sam: Sam, cloud: LocalCloud, built_for_this_machine: Path) -> dict[str, Any]:
+    """The stack as CloudFormation describes it, deployed with samconfig.toml's options."""
+    sam.run(
+        "deploy",
+        *("--template-file", str(built_for_this_machine / "template.yaml")),
+        *("--config-file", str(REPOSITORY / "samconfig.toml")),
+        *("--parameter-overrides", "Architecture=x86_64"),
+        "--no-confirm-changeset",
+        environment=cloud.environment,
+    )
+    (described,) = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    return dict(described)
+
+
+def outputs(stack: dict[str, Any]) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def test_the_stack_deploys_with_its_four_tables(stack: dict[str, Any], cloud: LocalCloud) -> None:
+    """The defaults deploy, and the tables named in the outputs have the template's keys."""
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    declared = Template.load(REPOSITORY / "template.yaml").properties("AWS::DynamoDB::Table")
+    assert len(declared) == 4
+    names = outputs(stack)
+    for logical_id, properties in declared.items():
+        table = cloud.client("dynamodb").describe_table(TableName=names[f"{logical_id}Name"])
+        assert table["Table"]["KeySchema"] == properties["KeySchema"]
+
+
+def test_the_outputs_say_all_that_an_operator_needs(stack: dict[str, Any]) -> None:
+    """Where clients go, where people sign in, and what the operator's command works on."""
+    assert set(outputs(stack)) == {
+        "BaseUrl",
+        "CatalogueTableName",
+        "KeysTableName",
+        "KeysUrl",
+        "LedgerTableName",
+        "SecretsPath",
+        "SignInUrl",
+        "UsageTableName",
+        "UserPoolClientId",
+        "UserPoolId",
+    }
+
+
+def test_the_deployed_keys_function_asks_for_a_token(
+    stack: dict[str, Any], cloud: LocalCloud
+) -> None:
+    """Through the deployed API, layer and all: no token is a 401 in our error shape."""
+    api_id = outputs(stack)["KeysUrl"].removeprefix("https://").partition(".")[0]
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=60)
+    host = f"{api_id}.execute-api.localhost:{cloud.port}"
+    connection.request("GET", "/live/api/keys", headers={"Host": host})
+    response = connection.getresponse()
+    error = json.loads(response.read())["error"]
+    connection.close()
+    assert (response.status, error["code"]) == (401, "invalid_token")
