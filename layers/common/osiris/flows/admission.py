@@ -52,11 +52,12 @@ def admit(app: App, exchange: Exchange, secret: Secret, hold_nano: int) -> None:
     """Let the request in and hold what it may cost. Raises why it may not come in.
 
     Each try but the first follows an answer that shows its slot taken, or lapsed holds that were
-    finished; so there are at most as many as slots, and one.
+    finished; so there are at most as many as slots, and one. All are made for the time that the
+    request's id tells: the window is then exact in the times of ids, as an audit reads them.
     """
+    now_ms = exchange.started_at_ms
     slot = _first_slot(app, exchange, secret)
     for _ in range(app.settings.rate_limit + 1):
-        now_ms = app.now_ms()
         admission = app.keys.admit(
             secret.key_id,
             secret_hash=secret.hash,
@@ -87,7 +88,7 @@ def admit(app: App, exchange: Exchange, secret: Secret, hold_nano: int) -> None:
 
 def _first_slot(app: App, exchange: Exchange, secret: Secret) -> int:
     """A slot believed free. A key known to be full is refused without asking the database."""
-    now_ms = app.now_ms()
+    now_ms = exchange.started_at_ms
     seen = app.seen.get(secret.key_id)
     if seen is None or not seen.accepts(secret.hash, now_ms):
         return _any_of(app, range(app.settings.rate_limit)) or 0

@@ -30,9 +30,9 @@ def error_headers(error: OsirisError) -> list[tuple[str, str]]:
     """What tells a client when, and whether, to try again."""
     headers = []
     if isinstance(error, TooManyRequests):
-        headers.append(("retry-after", str(error.retry_after_s)))
+        headers.append(("Retry-After", str(error.retry_after_s)))
     if error.should_retry is not None:
-        headers.append(("x-should-retry", "true" if error.should_retry else "false"))
+        headers.append(("X-Should-Retry", "true" if error.should_retry else "false"))
     return headers
 
 

@@ -102,9 +102,9 @@ def model_json(model: Model) -> dict[str, Any]:
 def rate_limit_headers(key: Key, now_ms: int) -> list[tuple[str, str]]:
     """Where the key's rate limit stands."""
     return [
-        ("x-ratelimit-limit", str(len(key.window))),
-        ("x-ratelimit-remaining", str(window.remaining(key.window, now_ms))),
-        ("x-ratelimit-reset", str(ceil_div(window.frees_at_ms(key.window, now_ms), 1000))),
+        ("X-RateLimit-Limit", str(len(key.window))),
+        ("X-RateLimit-Remaining", str(window.remaining(key.window, now_ms))),
+        ("X-RateLimit-Reset", str(ceil_div(window.frees_at_ms(key.window, now_ms), 1000))),
     ]
 
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 Headers = list[tuple[str, str]]
 
 _ALWAYS: Headers = [
-    ("access-control-allow-origin", "*"),
+    ("Access-Control-Allow-Origin", "*"),
     (
-        "access-control-expose-headers",
-        "x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, "
-        "x-osiris-cost, retry-after, x-should-retry",
+        "Access-Control-Expose-Headers",
+        "X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, "
+        "X-Osiris-Cost, Retry-After, X-Should-Retry",
     ),
-    ("cache-control", "no-store"),
-    ("x-content-type-options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
 ]
 
 
@@ -48,7 +48,7 @@ def serve(app: App, request: Request, *, remaining_ms: int) -> Answer:
         answer = _error_answer(
             app, exchange, unexpected(error, app.telemetry, request_id=exchange.request_id)
         )
-    headers = [*answer.headers, ("x-request-id", exchange.request_id), *_ALWAYS]
+    headers = [*answer.headers, ("X-Request-Id", exchange.request_id), *_ALWAYS]
     if exchange.key is not None:
         headers += rate_limit_headers(exchange.key, app.now_ms())
     return answer._replace(headers=headers)
@@ -56,9 +56,9 @@ def serve(app: App, request: Request, *, remaining_ms: int) -> Answer:
 
 def _chat(app: App, exchange: Exchange, request: Request) -> Answer:
     completion = complete(app, exchange, _secret_text(request), request.body)
-    headers = [("content-type", completion.media_type)]
+    headers = [("Content-Type", completion.media_type)]
     if completion.cost is not None:
-        headers.append(("x-osiris-cost", completion.cost))
+        headers.append(("X-Osiris-Cost", completion.cost))
     body = completion.body
     if not isinstance(body, tuple):
         body = with_errors_in_band(body, app.telemetry, exchange.request_id)
@@ -120,7 +120,7 @@ def _secret_text(request: Request) -> str | None:
 
 def _json(status: int, content: Any) -> Answer:
     body = json.dumps(content, separators=(",", ":")).encode()
-    return Answer(status, [("content-type", "application/json")], (body,))
+    return Answer(status, [("Content-Type", "application/json")], (body,))
 
 
 def _error_answer(app: App, exchange: Exchange, error: OsirisError) -> Answer:

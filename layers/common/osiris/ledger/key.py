@@ -12,6 +12,16 @@ DISABLED = "disabled"
 DELETED = "deleted"
 
 NAME_LENGTH_MAX = 64
+# Disabled keys count, deleted ones don't.
+ACCOUNT_KEYS_MAX = 10
+
+
+class Account(NamedTuple):
+    """An account as it is stored: its keys that are not deleted, and when it had its trial (0)."""
+
+    id: str
+    keys: frozenset[str]
+    trial_granted_at_ms: int
 
 
 class Key(NamedTuple):

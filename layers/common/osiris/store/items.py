@@ -7,7 +7,7 @@ from typing import Any
 from osiris.catalogue import Model, Prices
 from osiris.ids import ENTRY_PREFIX, PREFIX_LENGTH, REQUEST_PREFIX
 from osiris.ledger.entry import CHARGE, Charge, Entry
-from osiris.ledger.key import Key
+from osiris.ledger.key import Account, Key
 from osiris.store.values import plain_item, typed_item
 from osiris.usage import Tokens
 
@@ -41,12 +41,32 @@ def key_item(key: Key) -> Item:
 
 def key_of(item: Item) -> Key:
     """The key that an item holds; asserts what the ledger's invariants say of any key."""
+    key = key_as_stored(item)
+    assert key.available_nano == key.balance_nano - sum(key.holds.values()), key.id
+    return key
+
+
+def key_as_stored(item: Item) -> Key:
+    """The key that an item holds, right or wrong: for those who check."""
     attributes = plain_item(item)
     attributes["id"] = attributes.pop("pk").removeprefix("key#")
     attributes.pop("expiry_day", None)
-    key = Key(**(_NO_OLD_SECRET | attributes))
-    assert key.available_nano == key.balance_nano - sum(key.holds.values()), key.id
-    return key
+    return Key(**(_NO_OLD_SECRET | attributes))
+
+
+def is_key(item: Item) -> bool:
+    """Whether an item of the Keys table is a key (else it is an account)."""
+    return str(item["pk"]["S"]).startswith("key#")
+
+
+def account_of(item: Item) -> Account:
+    """The account that an item holds."""
+    attributes = plain_item(item)
+    return Account(
+        id=attributes["pk"].removeprefix("account#"),
+        keys=frozenset(attributes.get("keys", ())),
+        trial_granted_at_ms=attributes.get("trial_granted_at_ms", 0),
+    )
 
 
 def expiry_day(expires_at_ms: int) -> str:

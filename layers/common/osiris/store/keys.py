@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from osiris.ledger.key import LIVE, Key
-from osiris.store.items import key_of, key_pk
+from osiris.store.items import key_as_stored, key_of, key_pk
 from osiris.store.transport import ConditionFailed
 from osiris.store.values import typed
 from osiris.window import WINDOW_MS
 
 if TYPE_CHECKING:
-    from osiris.store.transport import Transport
+    from osiris.store.transport import Payload, Transport
 
 ADMIT_CONDITIONS = {
     # A disabled or deleted key admits nobody, from the write that disabled it on.
@@ -58,6 +58,15 @@ class Keys:
 
     def read(self, key_id: str) -> Key | None:
         """The key as it is now (consistent), or None."""
+        item = self._item(key_id)
+        return None if item is None else key_of(item)
+
+    def read_as_stored(self, key_id: str) -> Key | None:
+        """The same, right or wrong: for the audit."""
+        item = self._item(key_id)
+        return None if item is None else key_as_stored(item)
+
+    def _item(self, key_id: str) -> Payload | None:
         answer = self._transport.call(
             "GetItem",
             {
@@ -66,8 +75,7 @@ class Keys:
                 "ConsistentRead": True,
             },
         )
-        item = answer.get("Item")
-        return None if item is None else key_of(item)
+        return answer.get("Item")
 
     def admit(
         self,
