@@ -1,7 +1,5 @@
 """Models: their prices and limits."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from osiris.money import nano_from_dollars

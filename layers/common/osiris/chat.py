@@ -4,8 +4,6 @@ The body is not written anew. Only the model's name is replaced where the upstre
 otherwise, and a stream is asked to report its usage.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any, NamedTuple
 

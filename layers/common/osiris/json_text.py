@@ -5,15 +5,11 @@ change is spliced in there. Top-level names must be unique: two readers of a rep
 disagree about which one counts, and what we meter must be what the upstream serves.
 """
 
-from __future__ import annotations
-
 import json
 import re
+from collections.abc import Callable
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed lacks it
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any, NamedTuple
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 

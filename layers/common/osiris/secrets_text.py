@@ -4,8 +4,6 @@ The key id inside makes admission need no look-up by hash; the checksum turns ty
 away before the database is asked. 32 random characters are 190 bits, so a plain SHA-256 is enough.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from binascii import crc32

@@ -4,12 +4,8 @@
 credentials, endpoints) are here only for the lean transport; boto3 reads them itself.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 
 class Setting(NamedTuple):

@@ -14,14 +14,10 @@ Forms (fields named as the upstreams document them):
   `message_delta` carries cumulative figures that replace those of `message_start`.
 """
 
-from __future__ import annotations
+from typing import Any, NamedTuple
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
+from osiris.catalogue import Prices
 from osiris.money import ceil_div
-
-if TYPE_CHECKING:
-    from osiris.catalogue import Prices
 
 MINIMUM_CHARGE_NANO = 1_000_000
 TOKENS_PER_MTOK = 1_000_000

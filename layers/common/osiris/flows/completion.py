@@ -4,10 +4,11 @@ Three single-item writes, in this order: Admit before anything is forwarded; Rec
 before the last of the answer leaves. Whatever dies between them is finished by recovery.
 """
 
-from __future__ import annotations
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from osiris.app import App
+from osiris.catalogue import Model
 from osiris.chat import ChatRequest, parse_chat, upstream_body
 from osiris.errors import (
     DeadlineExceeded,
@@ -20,6 +21,7 @@ from osiris.errors import (
     UpstreamSilent,
 )
 from osiris.flows.admission import admit, caller, identify
+from osiris.flows.exchange import Exchange
 from osiris.flows.settlement import settle
 from osiris.ledger import entry as states
 from osiris.ledger.entry import Entry, charge
@@ -34,15 +36,7 @@ from osiris.telemetry import (
     USAGE_OUT_OF_BOUNDS,
 )
 from osiris.upstream import ANSWER_BYTES_MAX, translated
-from osiris.wire.connection import WireError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from osiris.app import App
-    from osiris.catalogue import Model
-    from osiris.flows.exchange import Exchange
-    from osiris.wire.connection import Response
+from osiris.wire.connection import Response, WireError
 
 PIECE_BYTES_MAX = 64 * 1024
 KEEP_ALIVE = comment(b"keep-alive")

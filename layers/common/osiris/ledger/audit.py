@@ -9,20 +9,13 @@ I6  an account has at most 10 keys that are not deleted, and they are those it n
 (A request has at most one entry because the ledger's key is the request's id.)
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from osiris.ids import made_at_ms
-from osiris.ledger.entry import CHARGE
-from osiris.ledger.key import ACCOUNT_KEYS_MAX, DELETED, TRIAL
+from osiris.ledger.entry import CHARGE, Entry
+from osiris.ledger.key import ACCOUNT_KEYS_MAX, DELETED, TRIAL, Account, Key
 from osiris.window import WINDOW_MS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from osiris.ledger.entry import Entry
-    from osiris.ledger.key import Account, Key
 
 
 class Difference(NamedTuple):

@@ -1,13 +1,9 @@
 """Credit and its expiry: what a grant, a trial and a deletion do to a key."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from osiris.ledger.entry import FORFEITURE, GRANT, Entry
-
-if TYPE_CHECKING:
-    from osiris.ledger.key import Key
+from osiris.ledger.key import Key
 
 DAY_MS = 86_400_000
 

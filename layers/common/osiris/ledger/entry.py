@@ -1,13 +1,9 @@
 """An entry: one immutable line of one key's ledger. Corrections are entries, too."""
 
-from __future__ import annotations
+from typing import NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from osiris.catalogue import Model, Prices
 from osiris.usage import Tokens, Usage, charge_nano
-
-if TYPE_CHECKING:
-    from osiris.catalogue import Model, Prices
 
 CHARGE = "charge"
 GRANT = "grant"

@@ -1,17 +1,12 @@
 """Holds: what an admitted request may cost, kept from other requests until it is settled."""
 
-from __future__ import annotations
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from osiris.catalogue import Model
 from osiris.ids import made_at_ms
 from osiris.money import ceil_div
 from osiris.usage import MINIMUM_CHARGE_NANO, TOKENS_PER_MTOK
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from osiris.catalogue import Model
 
 # No tokenizer known makes more than one token of two bytes of text, on the whole.
 HOLD_BYTES_PER_TOKEN = 2

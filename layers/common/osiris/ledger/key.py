@@ -1,7 +1,5 @@
 """A key: what is bought for and spent from."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 PAID = "paid"

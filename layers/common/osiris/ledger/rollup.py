@@ -4,18 +4,12 @@ An hour is closed 20 minutes after its end, once no hold admitted in it is open:
 be added to it, and every run makes the same rollups of it.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from osiris.ids import made_at_ms
-from osiris.ledger.entry import CHARGE
+from osiris.ledger.entry import CHARGE, Entry
 from osiris.usage import Tokens
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from osiris.ledger.entry import Entry
 
 HOUR_MS = 3_600_000
 CLOSES_AFTER_MS = 20 * 60_000

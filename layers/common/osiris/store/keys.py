@@ -4,18 +4,13 @@ Every condition has a name that says which race it closes; the simulation remove
 must then find a history in which money or the rate limit goes wrong.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from osiris.ledger.key import LIVE, Key
 from osiris.store.items import key_as_stored, key_of, key_pk
-from osiris.store.transport import ConditionFailed
+from osiris.store.transport import ConditionFailed, Payload, Transport
 from osiris.store.values import typed
 from osiris.window import WINDOW_MS
-
-if TYPE_CHECKING:
-    from osiris.store.transport import Payload, Transport
 
 ADMIT_CONDITIONS = {
     # A disabled or deleted key admits nobody, from the write that disabled it on.
