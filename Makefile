@@ -46,8 +46,11 @@ bench: $(VENV)/.osiris-dev ## measure speed and size, printed as tables
 
 .PHONY: deploy
 deploy: .venv-sam/.osiris ## build and deploy to AWS with your credentials
-	.venv-sam/bin/sam build
-	.venv-sam/bin/sam deploy $(if $(wildcard samconfig.toml),,--guided)
+	PATH="$(CURDIR)/.venv-sam/bin:$$PATH" sam build
+	@echo "· compiling the layer, so that no cold start has to"
+	@.venv-sam/bin/python -m compileall -q --invalidation-mode unchecked-hash \
+		-s .aws-sam/build/CommonLayer -p /opt .aws-sam/build/CommonLayer
+	.venv-sam/bin/sam deploy
 
 .PHONY: lock
 lock: $(UV) ## write requirements/*.txt and the layer's requirements.txt anew
