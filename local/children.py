@@ -79,7 +79,7 @@ class Child:
         return None if self.is_running() else f"{self.name} has ended; see {self.log}"
 
     def wait_until_answering(self, port: int, path: str, *, timeout_s: float) -> None:
-        """Return once the child answers on `port`; raise `ChildFailed` if it ends or stays silent."""
+        """Return once the child answers on `port`; raise `ChildFailed` if it never does."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if not self.is_running():

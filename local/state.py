@@ -38,25 +38,23 @@ class StateDirectory:
         return folder
 
     def lock(self, *, timeout_s: float) -> int:
-        """Take the directory and return the lock's file descriptor; raise `StateInUse`."""
+        """Take the directory and return the lock's file descriptor; raise `StateInUse`.
+
+        A stack that runs is told of at once; `timeout_s` is for one whose process has ended and
+        whose local cloud still writes its state.
+        """
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + timeout_s
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() < deadline:
-                    time.sleep(_LOCK_POLL_S)
-                    continue
-                holder = os.pread(descriptor, 20, 0).decode() or "unknown"
+        while not _locks(descriptor):
+            holder = int(os.pread(descriptor, 20, 0) or 0)
+            if _is_running(holder) or time.monotonic() > deadline:
                 os.close(descriptor)
-                raise StateInUse(
-                    f"{self.path} is in use by another `make run` (process {holder})"
-                ) from None
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-            self._lock = descriptor
-            return descriptor
+                raise StateInUse(f"{self.path} is in use by another `make run` (process {holder})")
+            time.sleep(_LOCK_POLL_S)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        self._lock = descriptor
+        return descriptor
 
     def unlock(self) -> None:
         if self._lock is not None:
@@ -91,6 +89,24 @@ class StateDirectory:
             ports[name] = _any_free_port()
             self.write("ports.json", json.dumps(ports, indent=2) + "\n")
         return int(ports[name])
+
+
+def _locks(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
 
 
 def is_free(port: int) -> bool:
