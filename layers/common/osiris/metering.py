@@ -93,11 +93,15 @@ class StreamMeter(Meter):
             passed.append(event)
         return b"".join(passed)
 
-    def rest(self, cost: str | None) -> bytes:
-        """What was held back, with the cost in the usage; and the beginning of a cut event."""
+    def rest(self, cost: str | None, *, cut: bool = False) -> bytes:
+        """What was held back, with the cost in the usage; and what follows the last whole event.
+
+        Where the stream was `cut`, the beginning of an event is left out: an error of ours comes
+        next, and must not be read as its end.
+        """
         if cost is not None and self._usage_at is not None:
             self._held[self._usage_at] = _with_cost_event(self._held[self._usage_at], cost)
-        return b"".join(self._held) + (b"" if self.failed else self._splitter.tail)
+        return b"".join(self._held) + (b"" if cut or self.failed else self._splitter.tail)
 
     def _read(self, event: bytes) -> None:
         self.look(event)
@@ -146,7 +150,9 @@ def with_cost(text: str, cost: str) -> str:
 def _with_cost_event(event: bytes, cost: str) -> bytes:
     data = data_of(event)
     assert data is not None
-    return with_data(event, with_cost(data.decode(), cost).encode())
+    # What an upstream sends need not be UTF-8; its bytes are kept all the same.
+    text = with_cost(data.decode(errors="surrogateescape"), cost)
+    return with_data(event, text.encode(errors="surrogateescape"))
 
 
 def _is_marked(block: bytes) -> bool:

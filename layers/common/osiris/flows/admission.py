@@ -82,7 +82,9 @@ def admit(app: App, exchange: Exchange, secret: Secret, hold_nano: int) -> None:
         )
         if key is None or (refused is not None and not _made_room(app, key, refused)):
             raise refused or InvalidKey()
-        slot = _any_of(app, free_slots(key.window, now_ms)) or 0
+        free = free_slots(key.window, now_ms)
+        if slot not in free:
+            slot = _any_of(app, free) or 0
     raise StoreUnavailable(details="no slot was won")
 
 

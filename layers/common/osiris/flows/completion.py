@@ -28,7 +28,7 @@ from osiris.ledger.entry import Entry, charge
 from osiris.ledger.hold import hold_nano
 from osiris.metering import Meter, StreamMeter, read_answer, with_cost
 from osiris.money import dollars_from_nano
-from osiris.sse import comment
+from osiris.sse import EventTooLarge, comment
 from osiris.telemetry import (
     UPSTREAM_FAILED,
     UPSTREAM_REFUSED,
@@ -174,13 +174,15 @@ def _relay(call: _Call, response: Response) -> Iterator[bytes]:
             ended = UpstreamFailed(details="the stream broke off", should_retry=False)
     except WireError as error:
         ended = translated(error)
+    except EventTooLarge:
+        ended = UpstreamFailed(details="an event above the limit", should_retry=False)
     except OsirisError as error:
         ended = error
     except GeneratorExit:
         _settle(call, DeadlineExceeded(), meter, streamed=True)
         raise
     entry = _settle(call, ended, meter, streamed=True)
-    rest = meter.rest(dollars_from_nano(entry.cost_nano))
+    rest = meter.rest(dollars_from_nano(entry.cost_nano), cut=ended is not None)
     if rest:
         yield rest
     if ended is not None:
