@@ -101,6 +101,7 @@ def test_the_outputs_say_all_that_an_operator_needs(stack: dict[str, Any]) -> No
         "KeysTableName",
         "KeysUrl",
         "LedgerTableName",
+        "OperatorEnvironment",
         "SecretsPath",
         "SignInUrl",
         "UsageTableName",
