@@ -19,6 +19,8 @@ OsirisError
 ├── Conflict                      409
 │   ├── TooManyKeys                    an account has as many keys as it may have
 │   ├── TrialAlreadyGranted            one trial an account, for ever
+│   ├── TrialsNotOffered               the operator gives no trials
+│   ├── TrialNotToppedUp               a trial key takes no further credit
 │   ├── ConfirmationRequired           deleting a key that still has credit
 │   └── ChangedMeanwhile               somebody else changed the same thing
 ├── RequestTooLarge               413
@@ -30,6 +32,7 @@ OsirisError
 ├── UpstreamFailed                502
 ├── UpstreamRefusedUs             503  the upstream's 401, 402, 403 or 429: ours, not the customer's
 ├── StoreUnavailable              503
+├── IdentityUnavailable           503  the sign-in's public keys can't be read
 ├── UpstreamSilent                504
 ├── DeadlineExceeded              504  our own time limit cut the answer
 └── InternalError                 500
@@ -207,6 +210,20 @@ class TrialAlreadyGranted(Conflict):
     message = "This account has had its trial key. Create an ordinary key and top it up."
 
 
+class TrialsNotOffered(Conflict):
+    """The operator has set no amount for trials."""
+
+    code = "trials_not_offered"
+    message = "Trial keys are not offered here. Create an ordinary key and top it up."
+
+
+class TrialNotToppedUp(Conflict):
+    """Credit was to be added to a trial key."""
+
+    code = "trial_not_topped_up"
+    message = "A trial key takes no further credit. Create an ordinary key and top that up."
+
+
 class ConfirmationRequired(Conflict):
     """Deleting would forfeit credit, and the name was not given to confirm it."""
 
@@ -301,6 +318,14 @@ class StoreUnavailable(OsirisError):
     status = 503
     code = "store_unavailable"
     message = "The request could not be accounted for now. Nothing was charged. Try again."
+
+
+class IdentityUnavailable(OsirisError):
+    """The issuer's public keys can't be read, so no sign-in token can be checked."""
+
+    status = 503
+    code = "identity_unavailable"
+    message = "Sign-in can't be checked now. Try again in a moment."
 
 
 class UpstreamSilent(OsirisError):

@@ -9,6 +9,7 @@ DAY_MS = 86_400_000
 
 EXPIRED = "credit expired"
 KEY_DELETED = "key deleted"
+TRIAL_CREDIT = "trial"
 
 
 class Posting(NamedTuple):
@@ -36,6 +37,12 @@ def granted(
     if key.expires_at_ms <= now_ms and key.available_nano > 0:
         expired = _forfeited(key, entry_ids[1], EXPIRED, now_ms)
     return Posting((*expired, grant), max(key.expires_at_ms, now_ms + days * DAY_MS))
+
+
+def trial(key_id: str, *, amount_nano: int, days: int, entry_id: str, now_ms: int) -> Posting:
+    """The credit that a trial key begins with, and ends with."""
+    grant = Entry(key_id, entry_id, GRANT, amount_nano, now_ms, reason=TRIAL_CREDIT)
+    return Posting((grant,), now_ms + days * DAY_MS)
 
 
 def closed(key: Key, *, entry_id: str, now_ms: int) -> Posting:
