@@ -1,12 +1,44 @@
-"""What a fresh stack is given so that the first request works: models, secrets, a funded key."""
+"""What a stack is given so that the first request works: models, their secrets, a funded key.
+
+Nothing is done twice: the key and its credit live on over restarts, and are renewed once the
+credit is spent or has expired.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from osiris import secrets_text
+from osiris.app.full import wired
+from osiris.app.lean import now_ms, sleep_ms
+from osiris.catalogue import Model, prices_from_dollars
+from osiris.flows import credit, keys
+from osiris.ledger.key import LIVE
+from osiris.money import dollars_from_nano, nano_from_dollars
+from osiris.settings import from_environ
+from osiris.store.transport_boto3 import Boto3Transport
+from osiris.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.cloud import LocalCloud
     from local.state import StateDirectory
     from local.upstreams import Upstreams
+    from osiris.app.full import FullApp
+    from osiris.ledger.key import Key
+
+MODELS_FILE = Path(__file__).parents[1] / "models.yaml"
+_KEY_NAME = "demo"
+_KEY_FILE = "demo-key"
+_CREDIT_NANO = nano_from_dollars("100")
+_CREDIT_DAYS = 30
+_MODEL = "deepseek-v3"  # the cheapest of the mission's two examples
 
 
 class Demo(NamedTuple):
@@ -22,7 +54,106 @@ NO_DEMO = Demo("", "", "", "")
 
 
 def seed_demo(
-    state: StateDirectory, *, environment: dict[str, str], subject: str, upstreams: Upstreams
+    cloud: LocalCloud,
+    state: StateDirectory,
+    *,
+    environment: Mapping[str, str],
+    account_id: str,
+    upstreams: Upstreams,
 ) -> Demo:
     """Apply models.yaml, store the upstreams' secrets, and fund the demo account's key."""
-    return Demo("", "", "", "deepseek-v3")
+    app = _app(cloud, environment)
+    models = _apply_models(app, upstreams, MODELS_FILE)
+    _store_secrets(cloud, app.settings.secrets_path, upstreams.secrets(models))
+    secret = _usable_secret(app, state, account_id)
+    key = _funded(app, secret)
+    return Demo(secret, _credit_in_words(key), upstreams.in_words(), _MODEL)
+
+
+def _apply_models(app: FullApp, upstreams: Upstreams, state_path: Path) -> list[Model]:
+    models = [_model(given) for given in yaml.safe_load(state_path.read_text())["models"]]
+    standing = app.models.read()
+    for model in map(upstreams.served, models):
+        if standing.pop(model.id, None) != model:
+            app.models.put(model)
+    for model_id in standing:
+        app.models.remove(model_id)
+    return models
+
+
+def _model(given: dict[str, Any]) -> Model:
+    names = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+    created = datetime.fromisoformat(given["created"]).replace(tzinfo=UTC)
+    return Model(
+        id=given["id"],
+        name=given["name"],
+        upstream=given["upstream"],
+        base_url=given["base_url"],
+        upstream_model=given["upstream_model"],
+        secret=given["secret"],
+        prices=prices_from_dollars(**{name: given[name] for name in names if name in given}),
+        context_tokens=given["context_tokens"],
+        output_tokens=given["output_tokens"],
+        image_tokens_max=given.get("image_tokens_max", 0),
+        created_at_s=int(created.timestamp()),
+    )
+
+
+def _store_secrets(cloud: LocalCloud, path: str, secrets: Mapping[str, str]) -> None:
+    client = cloud.client("ssm")
+    for name, text in secrets.items():
+        client.put_parameter(Name=f"{path}/{name}", Type="SecureString", Value=text, Overwrite=True)
+
+
+def _app(cloud: LocalCloud, environment: Mapping[str, str]) -> FullApp:
+    return wired(
+        from_environ(environment, needs=("keys_table", "ledger_table", "catalogue_table")),
+        Boto3Transport(cloud.client("dynamodb")),
+        telemetry=Telemetry(lambda _line: None, now_ms),
+        now_ms=now_ms,
+        entropy=os.urandom,
+        sleep_ms=sleep_ms,
+    )
+
+
+def _usable_secret(app: FullApp, state: StateDirectory, account_id: str) -> str:
+    """The demo key's secret: the one of last time if it still opens a key of the account."""
+    kept = state.read(_KEY_FILE) or ""
+    parsed = secrets_text.parse(kept)
+    key = None if parsed is None else app.keys.read(parsed.key_id)
+    if (
+        parsed is not None
+        and key is not None
+        and (key.account_id, key.status) == (account_id, LIVE)
+        and key.accepts(parsed.hash, app.now_ms())
+    ):
+        return kept
+    fresh = _issue(app, account_id)
+    state.write(_KEY_FILE, fresh)
+    return fresh
+
+
+def _issue(app: FullApp, account_id: str) -> str:
+    """A new secret, of the demo key that is there if there is one: accounts have few keys."""
+    for key in keys.list_keys(app, account_id):
+        if (key.name, key.status) == (_KEY_NAME, LIVE):
+            return keys.rotate(app, account_id, key.id, overlap_hours=0).secret
+    return keys.create(app, account_id, name=_KEY_NAME).secret
+
+
+def _funded(app: FullApp, secret: str) -> Key:
+    parsed = secrets_text.parse(secret)
+    assert parsed is not None
+    key = app.keys.read(parsed.key_id)
+    assert key is not None
+    if key.balance_nano > 0 and key.expires_at_ms > app.now_ms():
+        return key
+    credit.grant(app, key.id, amount_nano=_CREDIT_NANO, days=_CREDIT_DAYS, reason="demo credit")
+    funded = app.keys.read(key.id)
+    assert funded is not None
+    return funded
+
+
+def _credit_in_words(key: Key) -> str:
+    day = datetime.fromtimestamp(key.expires_at_ms // 1000, UTC)
+    return f"${dollars_from_nano(key.balance_nano)} until {day:%Y-%m-%d}"

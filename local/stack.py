@@ -197,8 +197,9 @@ class LocalStack:
 
     def _seeded(self, subject: str) -> Demo:
         return seed_demo(
+            self.cloud,
             self.state,
             environment=self.environment,
-            subject=subject,
+            account_id=subject,
             upstreams=Upstreams(simulator_url=self.upstream_url, environ=self._environ),
         )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from osiris.catalogue import UPSTREAM_KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -26,6 +28,13 @@ class Upstreams:
 
     def is_real(self, upstream: str) -> bool:
         return bool(self._environ.get(f"{upstream.upper()}_API_KEY"))
+
+    def in_words(self) -> str:
+        """Who answers, for a person to read."""
+        real = [upstream for upstream in UPSTREAM_KINDS if self.is_real(upstream)]
+        if not real:
+            return "all simulated (set OPENAI_API_KEY, … to reach the real ones)"
+        return f"{', '.join(real)} for real, at their own price; all others simulated"
 
     def served(self, model: Model) -> Model:
         """The model with the base URL that answers it here."""

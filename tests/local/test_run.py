@@ -1,0 +1,279 @@
+"""`make run` as a person uses it: a process of its own, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import httpx
+import pytest
+
+from local.environment_file import read_environment
+from local.stack import LocalStack
+from local.state import StateDirectory
+from local.upstream import UpstreamSimulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REPOSITORY = Path(__file__).parents[2]
+_REAL_UPSTREAM_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY")
+_END_TIMEOUT_S = 40
+
+
+class Running(NamedTuple):
+    """A `make run` that has said it is ready."""
+
+    process: subprocess.Popen[str]
+    state: StateDirectory
+    printed: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return read_environment(self.state)
+
+    def part(self, first_line: str) -> str:
+        """The printed lines from the one that begins so, to the next empty one."""
+        found = re.search(rf"^{re.escape(first_line)}.*?(?=^$)", self.printed, re.S | re.M)
+        assert found, self.printed
+        return found[0]
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send the signal and wait; the exit code and what was still printed."""
+        if self.process.poll() is not None:
+            return self.process.returncode, ""
+        self.process.send_signal(number)
+        with self.process:
+            printed = self.process.communicate(timeout=_END_TIMEOUT_S)[0]
+        return self.process.returncode, printed
+
+
+def _environment() -> dict[str, str]:
+    """The tests' own, without keys that would send models to a real upstream."""
+    return {name: os.environ[name] for name in os.environ if name not in _REAL_UPSTREAM_KEYS}
+
+
+def _start(path: Path, *arguments: str) -> Running:
+    command = [sys.executable, "-m", "local.run", "--state", str(path), *arguments]
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=_environment() | {"AWS_PROFILE": "somebody-else"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if line.startswith("Ctrl-C"):
+            return Running(process, StateDirectory(path), printed)
+    raise AssertionError(f"it ended with {process.wait()}:\n{printed}")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One that serves the tests which only use it."""
+    run = _start(tmp_path_factory.mktemp("state"), "--port", "0")
+    yield run
+    run.end(signal.SIGTERM)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[], Running]]:
+    """Starts one on the test's own state; whatever still runs at the end is ended."""
+    runs: list[Running] = []
+
+    def begin() -> Running:
+        runs.append(_start(tmp_path, "--port", "0"))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.end(signal.SIGTERM)
+
+
+def test_the_printed_curl_line_streams_an_answer(running: Running) -> None:
+    """Pasted into a shell, it brings server-sent events up to [DONE], with usage and cost."""
+    answer = subprocess.run(
+        ["bash", "-c", running.part("curl -N")], capture_output=True, text=True, check=True
+    ).stdout
+    events = [line.removeprefix("data: ") for line in answer.splitlines() if line]
+    assert events[-1] == "[DONE]"
+    usages = [json.loads(event).get("usage") for event in events[:-1]]
+    assert usages[-1]["cost"] >= 0.001
+
+
+def test_the_printed_python_lines_print_an_answer(running: Running) -> None:
+    """Pasted into the environment's Python, they print the model's words."""
+    answer = subprocess.run(
+        [sys.executable, "-c", running.part("from openai import OpenAI")],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip()
+
+
+def test_the_demo_key_has_credit(running: Running) -> None:
+    """The key that is printed is the one in .local/env, and it has money on it."""
+    environment = running.environment
+    assert environment["OSIRIS_API_KEY"] in running.printed
+    key = _get(f"{environment['OSIRIS_BASE_URL']}/key", environment["OSIRIS_API_KEY"])
+    assert float(key["balance"]) > 0
+    assert key["expires_at"]
+
+
+def test_the_environment_file_is_all_that_the_operator_needs(running: Running) -> None:
+    """After `source .local/env` the `osiris` command reads the local tables."""
+    osiris = Path(sys.executable).with_name("osiris")
+    answer = subprocess.run(
+        ["sh", "-c", f". {running.state.path}/env && {osiris} models list --json"],
+        env={"PATH": os.environ["PATH"], "AWS_PROFILE": "somebody-else"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "claude-opus-4.6" in answer.stdout
+
+
+def test_the_token_opens_the_dashboard_api(running: Running) -> None:
+    """`make token` prints one token and nothing else; /api/keys shows the demo key by it."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "local.token", "--state", str(running.state.path)],
+        cwd=REPOSITORY,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (token,) = answer.stdout.split()
+    root = running.environment["OSIRIS_BASE_URL"].removesuffix("/v1")
+    keys = _get(f"{root}/api/keys", token)["data"]
+    assert [key["name"] for key in keys] == ["demo"]
+
+
+def test_a_second_run_of_the_same_state_is_refused(running: Running) -> None:
+    """It says whose process it is, and ends with 1."""
+    answer = _failed_start(running.state.path, "--port", "0")
+    assert f"(process {running.process.pid})" in answer.stderr
+    assert answer.stdout.splitlines() == ["Starting Osiris …"]
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    """A port that something else serves ends the start with a sentence that names it."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        answer = _failed_start(tmp_path, "--port", str(port))
+    assert f"port {port}" in answer.stderr
+    assert "PORT=" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_everything_and_begins_again_where_it_was(
+    start: Callable[[], Running], number: signal.Signals
+) -> None:
+    """After Ctrl-C or SIGTERM no process is left; the next run has the key and what it spent."""
+    first = start()
+    environment = first.environment
+    subprocess.run(
+        ["bash", "-c", first.part("curl -N")], capture_output=True, text=True, check=True
+    )
+    spent = _get(f"{environment['OSIRIS_BASE_URL']}/key", environment["OSIRIS_API_KEY"])
+    children = _children(first.process.pid)
+    assert len(children) >= 3, "the cloud, the simulator and a function"
+    code, printed = first.end(number)
+    assert (code, printed.splitlines()[-1]) == (0, "Ended.")
+    assert [pid for pid in children if _is_alive(pid)] == []
+
+    second = start()
+    assert second.environment == environment
+    again = _get(f"{environment['OSIRIS_BASE_URL']}/key", environment["OSIRIS_API_KEY"])
+    assert again["balance"] == spent["balance"]
+    assert second.end(number)[0] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_a_killed_run_leaves_no_process_behind(start: Callable[[], Running]) -> None:
+    """SIGKILL ends the cloud, the simulator and idle functions too."""
+    run = start()
+    _get(f"{run.environment['OSIRIS_BASE_URL']}/models", "none")
+    children = _children(run.process.pid)
+    assert len(children) >= 3
+    run.end(signal.SIGKILL)
+    deadline = time.monotonic() + _END_TIMEOUT_S
+    while left := [pid for pid in children if _is_alive(pid)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+def test_an_upstream_whose_key_is_known_is_the_real_one(tmp_path: Path) -> None:
+    """With DEEPSEEK_API_KEY its models go to its base URL with that key, all others do not."""
+    with UpstreamSimulator() as real, UpstreamSimulator() as simulated:
+        environ = {"DEEPSEEK_API_KEY": "sk-real", "DEEPSEEK_BASE_URL": real.base_url}
+        with LocalStack(
+            state_dir=tmp_path, upstream_url=simulated.base_url, environ=environ
+        ) as stack:
+            for model in ("deepseek-v3", "claude-opus-4.6"):
+                _ask(stack, model)
+    assert [request.headers["authorization"] for request in real.requests] == ["Bearer sk-real"]
+    assert len(simulated.requests) == 1
+    assert "sk-real" not in simulated.requests[0].headers["authorization"]
+
+
+def _ask(stack: LocalStack, model: str) -> None:
+    answer = httpx.post(
+        f"{stack.base_url}/chat/completions",
+        json={"model": model, "messages": [{"role": "user", "content": "Hello!"}]},
+        headers={"Authorization": f"Bearer {stack.api_key}"},
+        trust_env=False,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def _failed_start(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    answer = subprocess.run(
+        [sys.executable, "-m", "local.run", "--state", str(path), *arguments],
+        cwd=REPOSITORY,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_END_TIMEOUT_S,
+    )
+    assert answer.returncode == 1
+    return answer
+
+
+def _get(url: str, token: str) -> Any:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.get(url, headers=headers, trust_env=False).raise_for_status().json()
+
+
+def _children(pid: int) -> list[int]:
+    """The processes below one, by the kernel's list (Linux; ps elsewhere)."""
+    answer = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    )
+    pairs = [tuple(map(int, line.split())) for line in answer.stdout.splitlines()]
+    return [child for child, parent in pairs if parent == pid]
+
+
+def _is_alive(pid: int) -> bool:
+    answer = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return bool(answer.stdout.strip()) and not answer.stdout.startswith("Z")
