@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from local.invocations import FunctionError, Invocation, Throttled
+from local.invocations import EventTooLarge, FunctionError, Invocation, Throttled
 from local.limits import EVENT_BYTES_MAX, INIT_TIMEOUT_S
 from local.output import Output
 from local.runtime_api import RuntimeApi
@@ -253,11 +253,12 @@ class Pool:
         return [environment.pid for environment in self._all if environment.pid is not None]
 
     async def invoke(self, invocation: Invocation) -> None:
-        """Start an invocation; its answer comes through `invocation.reply`. Errors: Throttled."""
+        """Start an invocation; its answer comes through `invocation.reply`.
+
+        Errors: Throttled, EventTooLarge.
+        """
         if len(invocation.event) > EVENT_BYTES_MAX:
-            message = f"Request must be smaller than {EVENT_BYTES_MAX} bytes"
-            invocation.reply.end(FunctionError.of("RequestTooLargeException", message))
-            return
+            raise EventTooLarge(f"{len(invocation.event)} bytes of {EVENT_BYTES_MAX}")
         if not self._idle and any(environment.settling for environment in self._all):
             await self._wait_for_idle()
         if self._idle:

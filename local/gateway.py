@@ -9,6 +9,7 @@ The front as a whole, with functions and schedules, is :class:`local.front.Front
 
 import asyncio
 import contextlib
+import re
 import uuid
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -19,10 +20,16 @@ from local import gateway_responses as refusals
 from local.environments import Pool
 from local.gateway_responses import Refusal
 from local.http11 import READER_LIMIT_BYTES, Body, Head, RequestError, chunk, head_bytes, read_head
-from local.invocations import FunctionError, Invocation, Reply, Throttled, new_trace_id
+from local.invocations import (
+    EventTooLarge,
+    FunctionError,
+    Invocation,
+    Reply,
+    Throttled,
+    new_trace_id,
+)
 from local.limits import (
     BODY_BYTES_MAX,
-    EVENT_BYTES_MAX,
     HEADER_BYTES_MAX,
     PRELUDE_BYTES_MAX,
     RESPONSE_BYTES_MAX,
@@ -35,7 +42,10 @@ from local.template import Api
 # would reset the connection, and the client might never see why it was refused.
 _LINGER_BYTES_MAX = 16 * 1024 * 1024
 _LINGER_S = 2
+_TARGET = re.compile(r"/[\x21-\x7e]*")
 _NO_BODY = {204, 304}
+# A process has 1,024 file descriptors by default, and environments need some of them.
+_CONNECTIONS_MAX = 500
 
 
 class _Refused(Exception):
@@ -86,10 +96,15 @@ class Gateway:
             task.cancel()
         if self._connections:
             await asyncio.wait(self._connections)
+        if self._server is not None:
+            self._server.abort_clients()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if len(self._connections) >= _CONNECTIONS_MAX:
+            writer.close()
+            return
         self._connections.add(task)
         try:
             while await self._serve_next(reader, writer):
@@ -135,7 +150,7 @@ class Gateway:
             return None
         if head.version == "HTTP/1.1" and head.get("host") is None:
             raise RequestError(400, "A Host header is missing.")
-        if not head.target.startswith("/"):
+        if not _TARGET.fullmatch(head.target):
             raise RequestError(400, "Bad request target.")
         return head
 
@@ -175,19 +190,17 @@ class Gateway:
             stage=self._api.stage,
             api_id=self._api.id,
         )
-        event = events.event(call)
-        if len(event) > EVENT_BYTES_MAX:
-            raise _Refused(refusals.EVENT_TOO_LARGE)
-        invocation = Invocation(event, trace_id=exchange.trace_id)
-        try:
-            await self._pools[route.function].invoke(invocation)
-        except Throttled as exc:
-            raise _Refused(refusals.FUNCTION_THROTTLED) from exc
+        invocation = Invocation(events.event(call), trace_id=exchange.trace_id)
         answer = self._stream if route.streams else self._buffer
         try:
+            await self._pools[route.function].invoke(invocation)
             return await answer(exchange, invocation.reply, route.timeout_ms / 1000)
+        except Throttled as exc:
+            raise _Refused(refusals.FUNCTION_THROTTLED) from exc
+        except EventTooLarge as exc:
+            raise _Refused(refusals.EVENT_TOO_LARGE) from exc
         finally:
-            invocation.reply.abandon()
+            invocation.reply.abandon()  # the function goes on, whoever still listens
 
     async def _buffer(self, exchange: _Exchange, reply: Reply, timeout_s: float) -> bool:
         try:

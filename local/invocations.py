@@ -35,6 +35,10 @@ class Throttled(Exception):
     """All environments of the function are busy and no more may be started: Lambda's 429."""
 
 
+class EventTooLarge(Exception):
+    """The event is larger than Lambda takes: its 413."""
+
+
 class Reply:
     """A function's answer on its way: one writer, one reader, in order."""
 

@@ -7,6 +7,7 @@ custom runtime" (response streaming: chunked, with two trailers for an error in 
 
 import asyncio
 import base64
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -61,6 +62,8 @@ class RuntimeApi:
         for task in self._connections:
             task.cancel()
         await self.drain()
+        if self._server is not None:
+            self._server.abort_clients()
 
     async def drain(self) -> None:
         """Wait until everything that the process sent has been read; it has ended by now."""
@@ -115,8 +118,7 @@ class RuntimeApi:
                 return await self._take_error(request_id, head, body)
             case ("POST", ["", "init", "error"]):
                 payload = await body.read(_ERROR_BYTES_MAX)
-                kind = head.get(_TYPE_HEADER) or "Runtime.Unknown"
-                self._on_init_error(FunctionError(kind, payload))
+                self._on_init_error(FunctionError(_kind(head, payload), payload))
                 return _accepted()
         await body.read(_ERROR_BYTES_MAX)
         return _error(404, "NotFound", "no such path")
@@ -168,8 +170,7 @@ class RuntimeApi:
         invocation = self._answered(request_id, head)
         if invocation is None:
             return _error(400, "InvalidRequestID", "no such invocation is open")
-        kind = head.get(_TYPE_HEADER) or "Runtime.Unknown"
-        invocation.reply.end(FunctionError(kind, payload))
+        invocation.reply.end(FunctionError(_kind(head, payload), payload))
         return _accepted()
 
     def _answered(self, request_id: str, head: Head) -> Invocation | None:
@@ -207,6 +208,15 @@ async def _stream(invocation: Invocation, body: Body) -> _Answer:
         reply.end(FunctionError(kind, payload))
     reply.end()
     return _accepted()
+
+
+def _kind(head: Head, payload: bytes) -> str:
+    """Lambda's errorType: of the header, or of the payload as the stock runtime client has it."""
+    kind = head.get(_TYPE_HEADER)
+    if kind is None:
+        with contextlib.suppress(ValueError, AttributeError):
+            kind = json.loads(payload).get("errorType")
+    return str(kind or "Runtime.Unknown")
 
 
 def _accepted() -> _Answer:
