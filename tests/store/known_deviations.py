@@ -48,6 +48,39 @@ DEVIATIONS: dict[str, dict[str, frozenset[str]]] = {
                 "REMOVE #window[1] SET #window[2] = :five",
             }
         ),
+        "keeps a number's text as it was sent": frozenset({"a number's form"}),
+        "lets this value, key or name pass": frozenset(
+            {
+                "value {'SS': ['a', 'a']}",
+                f"value {{'N': '{'1' * 39}'}}",
+                "key {'pk': ''}",
+                "key {'pk': 5}",
+                "index keys of another type",
+                "used {'ExpressionAttributeValues': {':one': {'SS': []}}}",
+                "used {'ConditionExpression': '#n = :one'}",
+                "query pk = :a OR sk = :a",
+                "query pk = :a AND sk <> :a",
+            }
+        ),
+        "takes the name of a list's element for not used": frozenset({"projection of an element"}),
+        "counts more than names and values": frozenset({"400 KB"}),
+        "breaks on the size of what is not there": frozenset(
+            {"a filter on the size of what some items lack"}
+        ),
+        "ignores the token": frozenset({"a transaction's token"}),
+        "counts no sizes, indexes or transactions": frozenset(
+            {
+                "units of 100 bytes",
+                "units of 1024 bytes",
+                "units of 1025 bytes",
+                "units of 4096 bytes",
+                "units of 4097 bytes",
+                "units of 113 numbers",
+                "units of an index",
+                "units of a transaction",
+                "units of a query",
+            }
+        ),
     },
     "ministack": {
         "lets this grammar or type pass": frozenset(
@@ -80,6 +113,10 @@ DEVIATIONS: dict[str, dict[str, frozenset[str]]] = {
         "counts a list's indexes while it writes": frozenset(
             {"SET #window[90] = :six, #window[70] = :five", "REMOVE #window[0], #window[2]"}
         ),
+        "lets any key condition pass": frozenset(
+            {"query pk = :a OR sk = :a", "query pk = :a AND sk <> :a"}
+        ),
+        "counts one unit for any read": frozenset({"units of 4097 bytes", "units of a query"}),
         "lets paths overlap, conflict, or lead nowhere": frozenset(
             {
                 "SET holds[0] = :one",

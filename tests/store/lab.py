@@ -131,8 +131,8 @@ def with_used(payload: dict[str, Any]) -> dict[str, Any]:
     """The payload with those of NAMES and VALUES that its expressions use."""
     text = " ".join(str(payload[name]) for name in payload if name.endswith("Expression"))
     used = set(re.findall(r"[#:]\w+", text))
-    names = {name: NAMES[name] for name in sorted(used) if name.startswith("#")}
-    values = {name: typed(VALUES[name]) for name in sorted(used) if name.startswith(":")}
+    names = {name: NAMES[name] for name in sorted(used) if name in NAMES}
+    values = {name: typed(VALUES[name]) for name in sorted(used) if name in VALUES}
     if names:
         payload.setdefault("ExpressionAttributeNames", names)
     if values:
@@ -174,10 +174,10 @@ def _ranged_schema(name: str) -> dict[str, Any]:
     }
 
 
-def refused(call: Callable[[], object]) -> bool:
+def refused(call: Callable[..., object], *arguments: Any, **more: Any) -> bool:
     """Whether the engine says ValidationException (or boto3 finds it before it is sent)."""
     try:
-        call()
+        call(*arguments, **more)
     except ValidationException:
         return True
     except StoreUnavailable as error:

@@ -290,7 +290,7 @@ def test_update(case: Update, lab: Lab) -> None:
     key = lab.put()
     with lab.unless_known(case.text):
         if isinstance(case.changes, str):
-            assert refused(lambda: lab.update(key, case.text))
+            assert refused(lab.update, key, case.text)
             assert lab.get(key) == ITEM | key
             return
         answer = lab.update(key, case.text, ReturnValues="ALL_NEW")
