@@ -219,58 +219,6 @@ def test_each_functions_log_is_kept_for_a_limited_time(template: Template) -> No
         assert groups[name]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-# --------------------------------------------------------------------------------------- the rights
-
-# Wildcards that stand in a policy, and why nothing narrower will do.
-WILDCARDS_EXPLAINED = {
-    "UpstreamSecrets": "the operator adds secrets below the stack's own path at any time",
-    "DecryptUpstreamSecrets": "the id of SSM's own key is not known; the conditions pin its alias",
-}
-# Writing its own logs; what SAM gives every function.
-MANAGED_POLICY = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-
-
-def statements(template: Template) -> Iterator[tuple[str, Properties]]:
-    for name, role in of_type(template, "AWS::IAM::Role").items():
-        for policy in role.get("Policies", []):
-            for statement in policy["PolicyDocument"]["Statement"]:
-                yield name, statement
-
-
-def test_no_right_is_wider_than_it_must_be(template: Template) -> None:
-    """Actions are named one by one; a wildcard in a resource is one of those explained above."""
-    explained = set()
-    for role, statement in statements(template):
-        actions = statement["Action"]
-        for action in [actions] if isinstance(actions, str) else actions:
-            assert "*" not in action, role
-        if "*" in json.dumps(statement["Resource"]):
-            explained.add(statement["Sid"])
-    assert explained == set(WILDCARDS_EXPLAINED)
-
-
-def test_roles_hold_no_other_managed_policy(template: Template) -> None:
-    """What a function may do stands in the template."""
-    for name, role in of_type(template, "AWS::IAM::Role").items():
-        assert role.get("ManagedPolicyArns", [MANAGED_POLICY]) == [MANAGED_POLICY], name
-
-
-def test_each_function_may_touch_only_its_own_tables(template: Template) -> None:
-    """The tables whose names a function gets are those that it has rights on."""
-    for function in FUNCTIONS:
-        named = {
-            value["Ref"]
-            for owner, variable, value in variables(template)
-            if owner == function and variable.endswith("_TABLE")
-        }
-        allowed = {
-            statement["Resource"]["Fn::GetAtt"][0]
-            for role, statement in statements(template)
-            if role == f"{function}Role" and "Fn::GetAtt" in statement["Resource"]
-        }
-        assert allowed == named
-
-
 # ------------------------------------------------------------------------- the tables and accounts
 
 
