@@ -20,8 +20,8 @@ help: ## print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: $(VENV)/.osiris-$(ENVIRONMENT) .venv-ministack/.osiris ## start everything on this machine (PORT=8080)
-	@exec $(VENV)/bin/python -m local.run --port $(PORT)
+run: $(VENV)/.osiris-$(ENVIRONMENT) .venv-ministack/.osiris ## start everything on this machine (PORT=8080, LOG=1)
+	@exec $(VENV)/bin/python -m local.run --port $(PORT) $(if $(LOG),--log)
 
 .PHONY: token
 token: $(VENV)/.osiris-$(ENVIRONMENT) ## print a fresh bearer token of the local demo account
