@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,19 @@ def test_browsers_may_send_a_key_from_anywhere(api: Api) -> None:
 def test_every_route_is_throttled(api: Api) -> None:
     """No route, preflights included, takes more than RequestsPerSecond."""
     assert {route.throttle for route in api.routes} == {(100.0, 100)}
+
+
+def test_the_access_log_is_one_json_object_a_request() -> None:
+    """Off by default; switched on, each line can be read by a program."""
+    plain = Template.load(REPOSITORY / "template.yaml")
+    names = physical_names(plain) | {"AccessLogGroup.Arn": "arn"}
+    (stage,) = plain.properties("AWS::ApiGateway::Stage", names).values()
+    assert "AccessLogSetting" not in stage
+    logging = Template.load(REPOSITORY / "template.yaml", parameters={"AccessLogs": "on"})
+    (stage,) = logging.properties("AWS::ApiGateway::Stage", names).values()
+    line = re.sub(r"\$context[.\w]+", "0", stage["AccessLogSetting"]["Format"])
+    assert "\n" not in line
+    assert {"request_id", "status", "gateway_error"} <= set(json.loads(line))
 
 
 # ----------------------------------------------------------------------- the gateway's own answers
