@@ -387,19 +387,21 @@ def _throttle(method: str, path: str, settings: list[dict[str, Any]]) -> Throttl
     """The most exact setting wins: path and method, then path, then method, then the stage's."""
     best: tuple[int, Throttle] | None = None
     for setting in settings:
-        if "ThrottlingRateLimit" not in setting:
+        of_path, of_method = _setting_path(setting), setting.get("HttpMethod", "*")
+        applies = of_path in (path, "/*") and of_method in (method, "*")
+        if "ThrottlingRateLimit" not in setting or not applies:
             continue
-        exact_path = setting.get("ResourcePath", "/*").replace("~1", "/") == path
-        exact_method = setting.get("HttpMethod", "*") == method
-        if not exact_path and setting.get("ResourcePath", "/*") != "/*":
-            continue
-        if not exact_method and setting.get("HttpMethod", "*") != "*":
-            continue
-        rank = 2 * exact_path + exact_method
+        rank = 2 * (of_path == path) + (of_method == method)
         if best is None or rank >= best[0]:
-            rate = float(setting["ThrottlingRateLimit"])
-            best = rank, Throttle(rate, int(setting.get("ThrottlingBurstLimit", 0)))
+            rate_per_s = float(setting["ThrottlingRateLimit"])
+            best = rank, Throttle(rate_per_s, int(setting.get("ThrottlingBurstLimit", 0)))
     return None if best is None else best[1]
+
+
+def _setting_path(setting: dict[str, Any]) -> str:
+    """A setting's path; CloudFormation writes /a/b as /~1a~1b."""
+    path = str(setting.get("ResourcePath", "/*"))
+    return path.removeprefix("/").replace("~1", "/") if "~1" in path else path
 
 
 def _text(value: Any) -> str:
