@@ -12,22 +12,19 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from osiris.store.transport import ConditionFailed, TransactionCanceled
+from tests.dynamodb.documents import check_apart, edited, projected
 from tests.dynamodb.expressions import (
     NOTHING,
     Compiled,
-    Names,
-    Steps,
-    Values,
     check_use,
     compile_condition,
     compile_projection,
     compile_update,
-    edited,
     edits_of,
-    projected,
-    resolve,
     resolved_paths,
 )
+from tests.dynamodb.operands import Names, Steps, Values, resolve
+from tests.dynamodb.parameters import check_parameters, check_return_values
 from tests.dynamodb.reading import index_of, page, query_rows, scan_rows
 from tests.dynamodb.tables import Place, Row, Table, read_units
 from tests.dynamodb.values import (
@@ -47,47 +44,6 @@ BATCH_WRITES_MAX = 25
 BATCH_READS_MAX = 100
 TOKEN_LENGTH_MAX = 36
 _EMPTY: Mapping[str, Any] = {}
-
-_EXPRESSION = {"ExpressionAttributeNames", "ExpressionAttributeValues"}
-_WRITE = {
-    "TableName",
-    "ConditionExpression",
-    "ReturnValues",
-    "ReturnValuesOnConditionCheckFailure",
-    "ReturnConsumedCapacity",
-    *_EXPRESSION,
-}
-_READ = {"TableName", "ConsistentRead", "ProjectionExpression", "ReturnConsumedCapacity"}
-_PAGED = {*_READ, *_EXPRESSION, "FilterExpression", "Limit", "ExclusiveStartKey", "Select"}
-_PARAMETERS = {
-    "CreateTable": {
-        "TableName",
-        "KeySchema",
-        "AttributeDefinitions",
-        "GlobalSecondaryIndexes",
-        "BillingMode",
-    },
-    "GetItem": {*_READ, "Key", "ExpressionAttributeNames"},
-    "PutItem": {*_WRITE, "Item"},
-    "UpdateItem": {*_WRITE, "Key", "UpdateExpression"},
-    "DeleteItem": {*_WRITE, "Key"},
-    "Query": {*_PAGED, "KeyConditionExpression", "IndexName", "ScanIndexForward"},
-    "Scan": {*_PAGED, "Segment", "TotalSegments"},
-    "TransactWriteItems": {"TransactItems", "ClientRequestToken", "ReturnConsumedCapacity"},
-    "BatchWriteItem": {"RequestItems", "ReturnConsumedCapacity"},
-    "BatchGetItem": {"RequestItems", "ReturnConsumedCapacity"},
-}
-_TRANSACTED = {
-    "Put": {*_WRITE, "Item"} - {"ReturnValues", "ReturnConsumedCapacity"},
-    "Update": {*_WRITE, "Key", "UpdateExpression"} - {"ReturnValues", "ReturnConsumedCapacity"},
-    "Delete": {*_WRITE, "Key"} - {"ReturnValues", "ReturnConsumedCapacity"},
-    "ConditionCheck": {*_WRITE, "Key"} - {"ReturnValues", "ReturnConsumedCapacity"},
-}
-_RETURN_VALUES = {
-    "PutItem": ("NONE", "ALL_OLD"),
-    "DeleteItem": ("NONE", "ALL_OLD"),
-    "UpdateItem": ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"),
-}
 
 
 class ResourceNotFoundException(Exception):
@@ -146,11 +102,8 @@ class MemoryDynamoDB:
 
     def call(self, operation: str, payload: Payload) -> Payload:
         """The answer of AWS, or the transport's exceptions."""
-        try:
-            answer = self._operations[operation]
-        except KeyError:
-            raise ValidationException(f"the engine does not know {operation}") from None
-        _check_parameters(operation, payload, _PARAMETERS[operation])
+        check_parameters(operation, payload)
+        answer = self._operations[operation]
         if payload.get("ReturnConsumedCapacity", "NONE") not in ("NONE", "TOTAL"):
             raise ValidationException("the engine counts units as NONE or TOTAL only")
         with self._lock:
@@ -194,12 +147,13 @@ class MemoryDynamoDB:
         projection = compile_projection(payload.get("ProjectionExpression"))
         check_use(names, _EMPTY, projection)
         row = table.row(table.place(table.key(payload["Key"])))
-        consistent = payload.get("ConsistentRead", False)
-        units = read_units(row.size if row else 0, consistent=consistent)
-        answer = _with_units(payload, {}, table.name, units)
+        answer: Payload = {}
         if row is not None:
             answer["Item"] = _shown(row.item, projection, names)
-        return answer
+        if payload.get("ReturnConsumedCapacity", "NONE") == "NONE":
+            return answer
+        units = read_units(row.size if row else 0, consistent=payload.get("ConsistentRead", False))
+        return _with_units(payload, answer, table.name, units)
 
     def _query(self, payload: Payload) -> Payload:
         table = self._table(payload["TableName"])
@@ -225,7 +179,7 @@ class MemoryDynamoDB:
                 raise ValidationException("Provided list of item keys contains duplicates")
             shared = {part: request[part] for part in request if part != "Keys"}
             call = {"TableName": name, "ReturnConsumedCapacity": "TOTAL", **shared}
-            _check_parameters("GetItem", call, _PARAMETERS["GetItem"])
+            check_parameters("GetItem", call)
             found = [self._get_item({**call, "Key": key}) for key in keys]
             answer["Responses"][name] = [one["Item"] for one in found if "Item" in one]
             units = sum(one["ConsumedCapacity"]["CapacityUnits"] for one in found)
@@ -238,8 +192,7 @@ class MemoryDynamoDB:
         self, operation: str, payload: Payload, look: Callable[[Payload], _Write]
     ) -> Payload:
         returned = payload.get("ReturnValues", "NONE")
-        if returned not in _RETURN_VALUES[operation]:
-            raise ValidationException(f"{operation} can not return {returned}")
+        check_return_values(operation, returned)
         write = look(payload)
         if not write.holds:
             raise ConditionFailed(write.refused_item())
@@ -344,7 +297,7 @@ class MemoryDynamoDB:
             if len(item) != 1:
                 raise ValidationException("each of TransactItems is just one write")
             ((kind, payload),) = item.items()
-            _check_parameters(kind, payload, _TRANSACTED[kind])
+            check_parameters(kind, payload)
             writes.append(look[kind](payload))
         _check_distinct(writes)
         return writes
@@ -371,11 +324,6 @@ class MemoryDynamoDB:
         if request.keys() == {"DeleteRequest"}:
             return self._delete({"TableName": name, "Key": request["DeleteRequest"]["Key"]})
         raise ValidationException(f"neither a PutRequest nor a DeleteRequest: {sorted(request)}")
-
-
-def _check_parameters(operation: str, payload: Payload, known: set[str]) -> None:
-    if not known >= payload.keys():
-        raise ValidationException(f"{operation} does not take {sorted(payload.keys() - known)}")
 
 
 def _accepted_values(payload: Payload) -> dict[str, Value]:
@@ -429,7 +377,9 @@ def _wants_old(payload: Payload) -> bool:
 def _shown(item: Item, projection: Compiled, names: Names) -> Item:
     if projection is NOTHING:
         return copied(item)
-    return copied(projected(item, [resolve(path, names) for path in projection.paths]))
+    paths = [resolve(path, names) for path in projection.paths]
+    check_apart(paths)
+    return copied(projected(item, paths))
 
 
 def _returned(wanted: str, write: _Write) -> Payload:

@@ -24,6 +24,7 @@ RESERVED_WORDS = frozenset(
     (FilePath(__file__).parent / "reserved_words.txt").read_text(encoding="ascii").split()
 )
 EXPRESSION_BYTES_MAX = 4096
+IN_OPERANDS_MAX = 100
 COMPARATORS = frozenset(("=", "<>", "<", "<=", ">", ">="))
 _TOKEN = re.compile(r"\s*(<>|<=|>=|[=<>()\[\],.+\-]|[#:]?[A-Za-z0-9_]+)")
 _CLAUSES = ("SET", "REMOVE", "ADD", "DELETE")
@@ -206,6 +207,8 @@ class _Parser:
             self._expect("(")
             among = self.separated(self._compared)
             self._expect(")")
+            if len(among) > IN_OPERANDS_MAX:
+                raise ValidationException("IN takes 100 operands at most")
             return Test("IN", (self._comparable(first), *among))
         comparator = self._take(*COMPARATORS)
         if not comparator:

@@ -72,7 +72,7 @@ class Table:
         used = {*self.keys, *[name for index in self.indexes.values() for name in index.keys]}
         if used != types.keys():
             raise ValidationException(f"AttributeDefinitions {sorted(types)}, used {sorted(used)}")
-        self._types: dict[str, str] = types
+        self.types: dict[str, str] = types
         self._index_types = {name: tag for name, tag in types.items() if name not in self.keys}
         self.partitions: dict[Any, dict[Any, Row]] = {}
 
@@ -90,9 +90,9 @@ class Table:
         limits = (HASH_KEY_BYTES_MAX, RANGE_KEY_BYTES_MAX)
         for name, bytes_max in zip(self.keys, limits, strict=False):
             value = item.get(name)
-            if value is None or tag_of(value) != self._types[name]:
+            if value is None or tag_of(value) != self.types[name]:
                 raise ValidationException(f"Missing or mistyped key {name} in the item: {value}")
-            content = value[self._types[name]]
+            content = value[self.types[name]]
             if not 1 <= len(content.encode() if "S" in value else content) <= bytes_max:
                 raise ValidationException(f"The key {name} is empty or too long: {content!r}")
 

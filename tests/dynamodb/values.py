@@ -5,6 +5,7 @@ form: numbers lose what does not change them ("1.0" is "1"), sets are in order. 
 values are equal exactly when their dicts are, and nobody outside holds a reference to ours.
 """
 
+import re
 from collections.abc import Callable
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 from functools import lru_cache
@@ -17,6 +18,7 @@ SIGNIFICANT_DIGITS_MAX = 38
 MAGNITUDE_MAX = 125  # 9.99…E+125 is the largest number, 1E-130 the smallest
 MAGNITUDE_MIN = -130
 DEPTH_MAX = 32
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _EXACT = Context(prec=SIGNIFICANT_DIGITS_MAX, traps=[Inexact, InvalidOperation])
 
 
@@ -103,12 +105,16 @@ def canonical(content: object) -> str:
     """A number's text without what does not change it."""
     if not isinstance(content, str):
         raise ValidationException(f"N holds a text, not {content!r}")
-    if content.isdecimal() and content.isascii() and len(content) <= SIGNIFICANT_DIGITS_MAX:
-        return content.lstrip("0") or "0"
+    digits = content[1:] if content[:1] == "-" else content
+    if digits.isdecimal() and digits.isascii() and len(digits) <= SIGNIFICANT_DIGITS_MAX:
+        whole = digits.lstrip("0")
+        return content[: -len(digits)] + whole if whole else "0"
+    if not _NUMBER.fullmatch(content):
+        raise ValidationException(f"cannot be converted to a numeric value: {content!r}")
     try:
         return _number_text(Decimal(content))
     except DecimalException:
-        raise ValidationException(f"cannot be converted to a number: {content!r}") from None
+        raise ValidationException(f"cannot be converted to a numeric value: {content!r}") from None
 
 
 def _number_text(number: Decimal) -> str:
