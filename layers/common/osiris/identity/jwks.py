@@ -31,7 +31,6 @@ READ_AGAIN_AFTER_FAILURE_MS = 5_000
 
 CONNECT_TIMEOUT_MS = 2_000
 SILENCE_MS = 3_000
-IDLE_MS_MAX = 10_000
 # Issuers publish two to ten keys, of less than 4 KB each with their certificates.
 JWKS_BYTES_MAX = 256 * 1024
 
@@ -91,7 +90,7 @@ def reader(url: str, tls: Callable[[], ssl.SSLContext]) -> Callable[[], bytes]:
         f"{parts.scheme}://{parts.netloc}",
         tls=tls,
         connect_timeout_ms=CONNECT_TIMEOUT_MS,
-        idle_ms_max=IDLE_MS_MAX,
+        idle_ms_max=0,
     )
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
@@ -103,6 +102,9 @@ def reader(url: str, tls: Callable[[], ssl.SSLContext]) -> Callable[[], bytes]:
             text = response.read(JWKS_BYTES_MAX)
         except WireError as error:
             raise IdentityUnavailable(details=f"JWKS: {error!r}") from error
+        finally:
+            # Once an hour is too seldom to keep it.
+            connection.close()
         if response.status != 200:
             raise IdentityUnavailable(details=f"JWKS: status {response.status}")
         return text
