@@ -9,7 +9,7 @@ from operator import ge, gt, le, lt
 from typing import Any
 
 from tests.dynamodb.operands import Check, Names, Reader, Values, reader, type_check
-from tests.dynamodb.syntax import Condition, Function, Logic, Operand, Placeholder, Test
+from tests.dynamodb.syntax import Condition, Function, Logic, Operand, Path, Placeholder, Test
 from tests.dynamodb.values import Item, ValidationException, number_of, ordering_key, tag_of
 
 type Truth = Callable[[Item, Names, Values], bool]
@@ -147,7 +147,8 @@ def _test_checks(test: Test) -> list[Check]:
         return [type_check(name, ("S", "B")) for name in given]
     if test.name == "attribute_type":
         return [_type_name_check(test.operands[1])]
-    if test.name in ("attribute_exists", "attribute_not_exists") and given:
+    first = test.operands[0]
+    if test.name in ("attribute_exists", "attribute_not_exists") and not isinstance(first, Path):
         raise ValidationException(f"{test.name} requires a document path")
     return []
 

@@ -359,7 +359,9 @@ def _paged(
     names, values = reading.names, reading.values
     items = [row.item for row in found.rows if reading.kept.holds(row.item, names, values)]
     answer: Payload = {"Count": len(items), "ScannedCount": len(found.rows)}
-    if payload.get("Select") != "COUNT":
+    if payload.get("Select", "COUNT") != "COUNT":
+        raise ValidationException("of Select the engine knows COUNT")
+    if "Select" not in payload:
         answer["Items"] = [_shown(item, reading.projection, names) for item in items]
     if found.last_key is not None:
         answer["LastEvaluatedKey"] = copied(found.last_key)

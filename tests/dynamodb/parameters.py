@@ -55,6 +55,9 @@ def check_parameters(operation: str, payload: Mapping[str, Any]) -> None:
         raise ValidationException(f"the engine does not know {operation}")
     if not known >= payload.keys():
         raise ValidationException(f"{operation} does not take {sorted(payload.keys() - known)}")
+    for name in _EXPRESSION:
+        if payload.get(name) == {}:
+            raise ValidationException(f"{name} must not be empty")
 
 
 def check_return_values(operation: str, returned: str) -> None:

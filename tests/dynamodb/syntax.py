@@ -179,7 +179,9 @@ class _Parser:
         operand = self.operand()
         if isinstance(operand, Function) and operand.name in _BOOLEAN_FUNCTIONS:
             self._no_comparator()
-            return Test(operand.name, self._counted(operand, _BOOLEAN_FUNCTIONS))
+            for part in self._counted(operand, _BOOLEAN_FUNCTIONS):
+                self._comparable(part)
+            return Test(operand.name, operand.operands)
         return self._test(operand)
 
     def _parenthesised(self) -> Condition:
@@ -228,7 +230,9 @@ class _Parser:
                 raise ValidationException(
                     f"The function is not allowed to be used this way: {operand.name}"
                 )
-            self._counted(operand, {"size": 1})
+            (measured,) = self._counted(operand, {"size": 1})
+            if not isinstance(measured, Path):
+                raise ValidationException("size requires a document path")
         return operand
 
     def _counted(self, function: Function, counts: dict[str, int]) -> tuple[Operand, ...]:

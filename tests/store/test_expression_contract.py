@@ -152,6 +152,11 @@ CONDITIONS = [
     Condition("if_not_exists(n, :five) = :five", REFUSED),
     Condition("n + :one = :six", REFUSED),
     Condition("_n = :five", REFUSED),
+    Condition("size(:list) = :five", REFUSED),
+    Condition("begins_with(odd(s), :be)", REFUSED),
+    Condition("attribute_exists(size(n))", REFUSED),
+    Condition("attribute_exists(n, s)", REFUSED),
+    Condition("size(holds, n) = :five", REFUSED),
 ]
 
 
