@@ -1,11 +1,11 @@
 """Execution environments: the processes that run a function, as Lambda runs them.
 
-An environment serves one request at a time. A pool takes the environment that was used last, and
-starts another when all are busy, up to a limit; beyond it the call is throttled. An environment
-that crashed, ran into the function's timeout or failed to start is thrown away; an idle one ends
-after a while. Source: Lambda Developer Guide, "Lambda execution environment life cycle".
+An environment serves one request at a time and is used again while it is warm. One that crashed,
+ran into the function's timeout or failed to start is thrown away; an idle one ends after a while.
+Source: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle".
 
 Differences from AWS: memory is reported, not limited; an environment is not frozen between calls.
+Which environment takes a call is decided in :mod:`local.pools`.
 """
 
 import asyncio
@@ -13,23 +13,18 @@ import contextlib
 import math
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from local.invocations import EventTooLarge, FunctionError, Invocation, Throttled
-from local.limits import EVENT_BYTES_MAX, INIT_TIMEOUT_S
+from local.invocations import FunctionError, Invocation
+from local.limits import INIT_TIMEOUT_S
 from local.output import Output
+from local.process import command, peak_memory_mb, process_environment, region_of
 from local.runtime_api import RuntimeApi
 from local.template import Function
 
 _ACCOUNT = "000000000000"
-# An environment that has answered asks for its next invocation within a millisecond or so. Waiting
-# a moment for it keeps successive calls in one environment, as the network's delay does on AWS.
-_SETTLE_S = 0.05
-_INHERITED = ("PATH", "LANG", "SSL_CERT_FILE")
 
 Sink = Callable[[str, str], None]
 
@@ -44,13 +39,26 @@ class Settings(NamedTuple):
     idle_s: float = 300
 
 
+class Owner(Protocol):
+    """Who is told what becomes of an environment."""
+
+    def idle(self, environment: "Environment") -> None:
+        """It waits for its next invocation."""
+
+    def forget(self, environment: "Environment") -> None:
+        """It takes no more invocations."""
+
+    def ended(self, environment: "Environment") -> None:
+        """Its process has ended and been waited for."""
+
+
 class Environment:
     """One process of a function, its Runtime API and the invocation it is at."""
 
-    def __init__(self, function: Function, settings: Settings, pool: "Pool") -> None:
+    def __init__(self, function: Function, settings: Settings, owner: Owner) -> None:
         self._function = function
         self._settings = settings
-        self._pool = pool
+        self._owner = owner
         self._started_at_s = time.monotonic()
         self._taken_at_s = 0.0
         self._init_s: float | None = None  # until the first REPORT has told it
@@ -64,7 +72,7 @@ class Environment:
         self._ready = False
         self._status = ""
         self._output = Output(self.tell)
-        region = settings.environment.get("AWS_REGION", "us-east-1")
+        region = region_of(settings.environment)
         self._api = RuntimeApi(
             function_arn=f"arn:aws:lambda:{region}:{_ACCOUNT}:function:{function.id}",
             timeout_s=function.timeout_s,
@@ -123,7 +131,7 @@ class Environment:
             if self._stopping:
                 self._kill()
             code = await process.wait()
-            self._pool.forget(self)
+            self._owner.forget(self)
             # What the process had sent in full before it ended counts, so that is read first.
             await self._api.drain()
             self._account_for_end(code)
@@ -132,13 +140,14 @@ class Environment:
                 self._timer.cancel()
             await self._api.stop()
             self._output.close()
-            self._pool.ended(self)
+            self._owner.ended(self)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
+        self._output.open()
         try:
             return await asyncio.create_subprocess_exec(
                 *command(self._function),
-                env=process_environment(self._function, self._settings, self._api.port),
+                env=process_environment(self._function, self._settings.environment, self._api.port),
                 cwd=self._function.code_dir,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=self._output.write_fd,
@@ -160,7 +169,7 @@ class Environment:
             self._report(self._invocation)
         self._invocation = None
         self._limit(self._settings.idle_s)
-        self._pool.idle(self)
+        self._owner.idle(self)
 
     def _limit(self, seconds: float) -> None:
         if self._timer is not None:
@@ -170,7 +179,7 @@ class Environment:
     def _time_is_up(self) -> None:
         """The function's timeout, or the end of a long idleness: either way the process ends."""
         invocation = self._invocation
-        self._pool.forget(self)
+        self._owner.forget(self)
         if invocation is not None:
             seconds = f"{self._function.timeout_s:.2f} seconds"
             message = f"RequestId: {invocation.id} Error: Task timed out after {seconds}"
@@ -209,157 +218,42 @@ class Environment:
         self._output.drain()
         if not self._settings.reports:
             return
-        duration_ms = (time.monotonic() - (self._taken_at_s or self._started_at_s)) * 1000
-        # Since August 2025 the start counts towards the billed duration too.
-        billed_ms = math.ceil(duration_ms + (self._init_s or 0) * 1000)
-        parts = [
-            f"REPORT RequestId: {invocation.id}",
-            f"Duration: {duration_ms:.2f} ms",
-            f"Billed Duration: {billed_ms} ms",
-            f"Memory Size: {self._function.memory_mb} MB",
-        ]
+        taken_at_s = self._taken_at_s or self._started_at_s
         running = self._process is not None and self._process.returncode is None
         peak_mb = peak_memory_mb(self._process.pid) if self._process and running else self._peak_mb
-        if peak_mb is not None:
-            parts.append(f"Max Memory Used: {peak_mb} MB")
-        if self._init_s is not None:
-            parts.append(f"Init Duration: {self._init_s * 1000:.2f} ms")
-            self._init_s = None
-        if self._status:
-            parts.append(f"Status: {self._status}")
-        self.tell(f"END RequestId: {invocation.id}")
-        self.tell("\t".join(parts))
-
-
-class Pool:
-    """The environments of one function."""
-
-    def __init__(self, function: Function, settings: Settings) -> None:
-        self._function = function
-        self._settings = settings
-        self._environments_max = (
-            settings.environments_max
-            if function.concurrency_max is None
-            else function.concurrency_max
+        report = report_line(
+            invocation.id,
+            duration_ms=(time.monotonic() - taken_at_s) * 1000,
+            init_ms=None if self._init_s is None else self._init_s * 1000,
+            memory_mb=self._function.memory_mb,
+            peak_mb=peak_mb,
+            status=self._status,
         )
-        self._all: set[Environment] = set()
-        self._ending: set[Environment] = set()
-        self._idle: list[Environment] = []  # the last one was used last
-        self._wakers: set[asyncio.Future[None]] = set()
-
-    @property
-    def pids(self) -> list[int]:
-        """The process ids of the environments that are starting, busy or idle."""
-        return [environment.pid for environment in self._all if environment.pid is not None]
-
-    async def invoke(self, invocation: Invocation) -> None:
-        """Start an invocation; its answer comes through `invocation.reply`.
-
-        Errors: Throttled, EventTooLarge.
-        """
-        if len(invocation.event) > EVENT_BYTES_MAX:
-            raise EventTooLarge(f"{len(invocation.event)} bytes of {EVENT_BYTES_MAX}")
-        if not self._idle and any(environment.settling for environment in self._all):
-            await self._wait_for_idle()
-        if self._idle:
-            self._idle.pop().invoke(invocation)
-            return
-        if len(self._all) >= self._environments_max:
-            raise Throttled(self._function.id)
-        environment = Environment(self._function, self._settings, self)
-        self._all.add(environment)
-        environment.start(invocation)
-
-    async def _wait_for_idle(self) -> None:
-        waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._wakers.add(waker)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE_S):
-                await waker
-        self._wakers.discard(waker)
-
-    def idle(self, environment: Environment) -> None:
-        """An environment waits for its next invocation."""
-        self._idle.append(environment)
-        if self._wakers:
-            waker = self._wakers.pop()
-            if not waker.done():
-                waker.set_result(None)
-
-    def forget(self, environment: Environment) -> None:
-        """An environment gets no more invocations."""
-        if environment in self._all:
-            self._all.remove(environment)
-            self._ending.add(environment)
-        if environment in self._idle:
-            self._idle.remove(environment)
-
-    def ended(self, environment: Environment) -> None:
-        """An environment's process has ended and been waited for."""
-        self.forget(environment)
-        self._ending.discard(environment)
-
-    def tell(self, line: str) -> None:
-        """Pass on a line about this function."""
-        self._settings.sink(self._function.id, line)
-
-    async def stop(self) -> None:
-        """End every environment."""
-        everything = [*self._all, *self._ending]
-        await asyncio.gather(*(environment.stop() for environment in everything))
+        self._init_s = None
+        self.tell(f"END RequestId: {invocation.id}")
+        self.tell(report)
 
 
-def command(function: Function) -> list[str]:
-    """What starts the function's process: the wrapper it names, or the stock runtime client."""
-    bootstrap = [sys.executable, "-m", "awslambdaric", function.handler]
-    wrapper = function.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
-    return bootstrap if wrapper is None else [_on_this_machine(wrapper, function), *bootstrap]
-
-
-def process_environment(function: Function, settings: Settings, port: int) -> dict[str, str]:
-    """The process's whole environment; nothing else of ours leaks into it.
-
-    Source: Lambda Developer Guide, "Defined runtime environment variables".
-    """
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    own = {name: _on_this_machine(value, function) for name, value in function.environment.items()}
-    region = settings.environment.get("AWS_REGION", "us-east-1")
-    folders = [function.code_dir, *function.layer_dirs]
-    return {
-        **inherited,
-        "TZ": ":UTC",
-        "PYTHONPATH": os.pathsep.join(str(folder) for folder in folders),
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        **settings.environment,
-        **own,
-        "_HANDLER": function.handler,
-        "LAMBDA_TASK_ROOT": str(function.code_dir),
-        "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
-        "AWS_LAMBDA_FUNCTION_NAME": function.id,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.id}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"local/[$LATEST]{port}",
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-    }
-
-
-def _on_this_machine(value: str, function: Function) -> str:
-    """A value with the layer's folder on AWS replaced by where the layer lies here."""
-    if not function.layer_dirs:
-        return value
-    return value.replace("/opt/python/", f"{function.layer_dirs[0]}/")
-
-
-def peak_memory_mb(pid: int) -> int | None:
-    """The most memory a process has held resident, in MB; None where the system does not tell."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return None
-    for line in status.splitlines():
-        if line.startswith("VmHWM:"):
-            return math.ceil(int(line.split()[1]) / 1024)
-    return None
+def report_line(
+    request_id: str,
+    *,
+    duration_ms: float,
+    init_ms: float | None,
+    memory_mb: int,
+    peak_mb: int | None,
+    status: str,
+) -> str:
+    """Lambda's REPORT line. Since August 2025 the start counts towards the billed duration too."""
+    parts = [
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {duration_ms:.2f} ms",
+        f"Billed Duration: {math.ceil(duration_ms + (init_ms or 0))} ms",
+        f"Memory Size: {memory_mb} MB",
+    ]
+    if peak_mb is not None:
+        parts.append(f"Max Memory Used: {peak_mb} MB")
+    if init_ms is not None:
+        parts.append(f"Init Duration: {init_ms:.2f} ms")
+    if status:
+        parts.append(f"Status: {status}")
+    return "\t".join(parts)

@@ -28,11 +28,13 @@ from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from local.environments import Pool, Settings, Sink
+from local.environments import Settings, Sink
 from local.gateway import Gateway
 from local.intrinsics import TemplateError
 from local.invocations import FunctionError, Invocation, Throttled
 from local.limits import Patience
+from local.pools import Pool
+from local.process import region_of
 from local.schedules import Schedules
 from local.template import Template
 
@@ -96,7 +98,7 @@ class Front:
         self._schedules = Schedules(
             template.schedules(values).values(),
             call=self._call_quietly,
-            region=environment.get("AWS_REGION", "us-east-1"),
+            region=region_of(environment),
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

@@ -13,13 +13,12 @@ import re
 import uuid
 from collections.abc import Mapping
 from email.utils import formatdate
-from typing import NamedTuple
 
 from local import events
 from local import gateway_responses as refusals
-from local.environments import Pool
+from local.exchange import NO_BODY, Exchange, Refused, Relay, head_or_refusal, read_prelude
 from local.gateway_responses import Refusal
-from local.http11 import READER_LIMIT_BYTES, Body, Head, RequestError, chunk, head_bytes, read_head
+from local.http11 import READER_LIMIT_BYTES, Body, Head, RequestError, read_head
 from local.invocations import (
     EventTooLarge,
     FunctionError,
@@ -31,10 +30,10 @@ from local.invocations import (
 from local.limits import (
     BODY_BYTES_MAX,
     HEADER_BYTES_MAX,
-    PRELUDE_BYTES_MAX,
     RESPONSE_BYTES_MAX,
     Patience,
 )
+from local.pools import Pool
 from local.routes import Routes, Throttles
 from local.template import Api
 
@@ -43,29 +42,8 @@ from local.template import Api
 _LINGER_BYTES_MAX = 16 * 1024 * 1024
 _LINGER_S = 2
 _TARGET = re.compile(r"/[\x21-\x7e]*")
-_NO_BODY = {204, 304}
 # A process has 1,024 file descriptors by default, and environments need some of them.
 _CONNECTIONS_MAX = 500
-
-
-class _Refused(Exception):
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-
-
-class _Exchange(NamedTuple):
-    """One request and the way back to its client."""
-
-    head: Head
-    request_id: str
-    trace_id: str
-    source_ip: str
-    writer: asyncio.StreamWriter
-
-    @property
-    def path(self) -> str:
-        return self.head.target.partition("?")[0]
 
 
 class Gateway:
@@ -119,7 +97,7 @@ class Gateway:
         """Serve one request; False when the connection is to be closed."""
         source_ip = writer.get_extra_info("peername")[0]
         unread = Head("GET", "/", "HTTP/1.1", [])
-        exchange = _Exchange(unread, str(uuid.uuid4()), new_trace_id(), source_ip, writer)
+        exchange = Exchange(unread, str(uuid.uuid4()), new_trace_id(), source_ip, writer)
         try:
             head = await self._read_head(reader)
             if head is None:
@@ -135,7 +113,7 @@ class Gateway:
             return False
         try:
             return await self._answer(exchange, body)
-        except _Refused as exc:
+        except Refused as exc:
             await self._refuse(exchange, exc.refusal)
             return head.keeps_alive
 
@@ -163,15 +141,15 @@ class Gateway:
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return await body.read(BODY_BYTES_MAX)
 
-    async def _answer(self, exchange: _Exchange, body: bytes) -> bool:
+    async def _answer(self, exchange: Exchange, body: bytes) -> bool:
         head = exchange.head
         match = self._routes.find(head.method, exchange.path)
         if match is None:
             signed = head.get("authorization") is not None
-            raise _Refused(refusals.UNSIGNED if signed else refusals.UNKNOWN_ROUTE)
+            raise Refused(refusals.UNSIGNED if signed else refusals.UNKNOWN_ROUTE)
         route = match.route
         if not self._throttles.admits(route):
-            raise _Refused(refusals.THROTTLED)
+            raise Refused(refusals.THROTTLED)
         if route.mock is not None:
             headers = [("Content-Type", "application/json"), *route.mock.headers.items()]
             await self._send(exchange, route.mock.status, headers, route.mock.body.encode())
@@ -196,13 +174,13 @@ class Gateway:
             await self._pools[route.function].invoke(invocation)
             return await answer(exchange, invocation.reply, route.timeout_ms / 1000)
         except Throttled as exc:
-            raise _Refused(refusals.FUNCTION_THROTTLED) from exc
+            raise Refused(refusals.FUNCTION_THROTTLED) from exc
         except EventTooLarge as exc:
-            raise _Refused(refusals.EVENT_TOO_LARGE) from exc
+            raise Refused(refusals.EVENT_TOO_LARGE) from exc
         finally:
             invocation.reply.abandon()  # the function goes on, whoever still listens
 
-    async def _buffer(self, exchange: _Exchange, reply: Reply, timeout_s: float) -> bool:
+    async def _buffer(self, exchange: Exchange, reply: Reply, timeout_s: float) -> bool:
         try:
             async with asyncio.timeout(timeout_s):
                 payload = await reply.read_all()
@@ -210,28 +188,28 @@ class Gateway:
                 raise events.MalformedAnswer("too large")
             answer, body = events.buffered_answer(payload)
         except TimeoutError as exc:
-            raise _Refused(refusals.TIMED_OUT) from exc
+            raise Refused(refusals.TIMED_OUT) from exc
         except (FunctionError, events.MalformedAnswer) as exc:
-            raise _Refused(refusals.FUNCTION_FAILED) from exc
+            raise Refused(refusals.FUNCTION_FAILED) from exc
         headers = events.client_headers(answer.headers)
         headers = [pair for pair in headers if pair[0].lower() != "content-length"]
         headers.append(("X-Amzn-Trace-Id", exchange.trace_id))
         await self._send(exchange, answer.status, headers, body)
         return exchange.head.keeps_alive
 
-    async def _stream(self, exchange: _Exchange, reply: Reply, timeout_s: float) -> bool:
+    async def _stream(self, exchange: Exchange, reply: Reply, timeout_s: float) -> bool:
         deadline_s = asyncio.get_running_loop().time() + timeout_s
         try:
             async with asyncio.timeout_at(deadline_s):
-                metadata, first = await _read_prelude(reply)
+                metadata, first = await read_prelude(reply)
             answer = events.prelude(metadata)
         except TimeoutError as exc:
-            raise _Refused(refusals.TIMED_OUT) from exc
+            raise Refused(refusals.TIMED_OUT) from exc
         except FunctionError as exc:
-            raise _Refused(refusals.FUNCTION_FAILED) from exc
+            raise Refused(refusals.FUNCTION_FAILED) from exc
         except events.MalformedAnswer as exc:
-            raise _Refused(refusals.STREAM_MALFORMED) from exc
-        relay = _Relay(exchange, answer, self._patience.stream_idle_s)
+            raise Refused(refusals.STREAM_MALFORMED) from exc
+        relay = Relay(exchange, answer, self._patience.stream_idle_s)
         relay.begin(self._own_headers(exchange))
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -240,7 +218,7 @@ class Gateway:
             # The status has gone out; a body without its proper end is all that can be said now.
             return False
 
-    async def _refuse(self, exchange: _Exchange, refusal: Refusal, *, closes: bool = False) -> None:
+    async def _refuse(self, exchange: Exchange, refusal: Refusal, *, closes: bool = False) -> None:
         context = {
             "requestId": exchange.request_id,
             "extendedRequestId": exchange.request_id,
@@ -257,20 +235,20 @@ class Gateway:
         await self._send(exchange, status, headers, body)
 
     async def _send(
-        self, exchange: _Exchange, status: int, headers: list[tuple[str, str]], body: bytes
+        self, exchange: Exchange, status: int, headers: list[tuple[str, str]], body: bytes
     ) -> None:
         headers = [*self._own_headers(exchange), *headers]
-        if status in _NO_BODY:
+        if status in NO_BODY:
             body = b""
         else:
             headers.append(("Content-Length", str(len(body))))
         if exchange.head.method == "HEAD":
             body = b""
-        exchange.writer.write(_head_or_failure(status, headers) + body)
+        exchange.writer.write(head_or_refusal(status, headers) + body)
         async with asyncio.timeout(self._patience.stream_idle_s):
             await exchange.writer.drain()
 
-    def _own_headers(self, exchange: _Exchange) -> list[tuple[str, str]]:
+    def _own_headers(self, exchange: Exchange) -> list[tuple[str, str]]:
         """What API Gateway puts on every answer."""
         headers = [
             ("Date", formatdate(usegmt=True)),
@@ -280,77 +258,6 @@ class Gateway:
         if not exchange.head.keeps_alive:
             headers.append(("Connection", "close"))
         return headers
-
-
-class _Relay:
-    """Passes a streamed body on to the client, piece by piece."""
-
-    def __init__(self, exchange: _Exchange, answer: events.Answer, idle_s: float) -> None:
-        self._exchange = exchange
-        self._answer = answer
-        self._idle_s = idle_s
-        self._left: int | None = None  # bytes of a body whose length the function gave
-        self._chunked = False
-
-    def begin(self, own_headers: list[tuple[str, str]]) -> None:
-        """Send the head. API Gateway adds chunked coding unless the function gave a length."""
-        headers = [*own_headers, *events.client_headers(self._answer.headers)]
-        lengths = [value for name, value in headers if name.lower() == "content-length"]
-        headers = [pair for pair in headers if pair[0].lower() != "content-length"]
-        headers.append(("X-Amzn-Trace-Id", self._exchange.trace_id))
-        if self._answer.status in _NO_BODY or self._exchange.head.method == "HEAD":
-            self._left = 0
-        elif lengths and lengths[-1].isdecimal():
-            self._left = int(lengths[-1])
-            headers.append(("Content-Length", lengths[-1]))
-        elif self._exchange.head.version == "HTTP/1.1":
-            self._chunked = True
-            headers.append(("Transfer-Encoding", "chunked"))
-        self._exchange.writer.write(_head_or_failure(self._answer.status, headers))
-
-    async def run(self, first: bytes, reply: Reply) -> bool:
-        """Send the body. True when it came to its proper end and the connection can be kept."""
-        piece = first or await self._read(reply)
-        while piece:
-            await self._write(piece)
-            piece = await self._read(reply)
-        if self._chunked:
-            self._exchange.writer.write(chunk(b""))
-        await self._exchange.writer.drain()
-        framed = self._chunked or self._left == 0
-        return framed and self._exchange.head.keeps_alive
-
-    async def _read(self, reply: Reply) -> bytes:
-        async with asyncio.timeout(self._idle_s):
-            return await reply.read()
-
-    async def _write(self, piece: bytes) -> None:
-        if self._left is not None:
-            piece = piece[: self._left]
-            self._left -= len(piece)
-        if piece:
-            self._exchange.writer.write(chunk(piece) if self._chunked else piece)
-        async with asyncio.timeout(self._idle_s):
-            await self._exchange.writer.drain()
-
-
-async def _read_prelude(reply: Reply) -> tuple[bytes, bytes]:
-    """The metadata, and what of the body came with it. Errors: FunctionError, MalformedAnswer."""
-    held = b""
-    while events.DELIMITER not in held[:PRELUDE_BYTES_MAX]:
-        piece = await reply.read() if len(held) < PRELUDE_BYTES_MAX else b""
-        if not piece:
-            raise events.MalformedAnswer("no delimiter within the first 16 KB")
-        held += piece
-    metadata, _, rest = held.partition(events.DELIMITER)
-    return metadata, rest
-
-
-def _head_or_failure(status: int, headers: list[tuple[str, str]]) -> bytes:
-    try:
-        return head_bytes(status, headers)
-    except ValueError as exc:
-        raise _Refused(refusals.FUNCTION_FAILED) from exc
 
 
 def _trace_id(head: Head, fresh: str) -> str:

@@ -19,14 +19,19 @@ class Output:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._rest = b""
+        self._read_fd = self.write_fd = -1
+        self._is_open = False
+
+    def open(self) -> None:
+        """Make the pipe. Errors: OSError."""
         self._read_fd, self.write_fd = os.pipe()
         os.set_blocking(self._read_fd, False)
         self._is_open = True
+        asyncio.get_running_loop().add_reader(self._read_fd, self.drain)
 
     def started(self) -> None:
-        """The process has its end of the pipe (or never came to be): give ours up and listen."""
+        """The process has its end of the pipe, or never came to be: give ours up."""
         os.close(self.write_fd)
-        asyncio.get_running_loop().add_reader(self._read_fd, self.drain)
 
     def drain(self) -> None:
         """Pass on every whole line that was printed by now."""

@@ -47,6 +47,7 @@ class RuntimeApi:
         self._current: Invocation | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._process_ended = False
         self.port = 0
 
     async def start(self) -> None:
@@ -67,6 +68,7 @@ class RuntimeApi:
 
     async def drain(self) -> None:
         """Wait until everything that the process sent has been read; it has ended by now."""
+        self._process_ended = True
         if self._next is not None:
             self._next.cancel()
         while self._connections:
@@ -124,6 +126,8 @@ class RuntimeApi:
         return _error(404, "NotFound", "no such path")
 
     async def _take_next(self) -> _Answer:
+        if self._process_ended:
+            raise ConnectionError("the process asked just before its end")
         if self._next is not None:
             return _error(403, "InvalidStateTransition", "already waiting for an invocation")
         if self._current is not None and not self._current.reply.ended:

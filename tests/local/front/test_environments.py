@@ -5,13 +5,15 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from local.front import Front
-from tests.local.front.client import Gate, Got, ask
+from tests.local.front.client import Gate, ask
 from tests.local.front.conftest import VALUES, FrontMaker
 
 TOYS = Path(__file__).parent / "toys"
@@ -25,14 +27,23 @@ def echoed(front: Front) -> dict[str, object]:
     return seen
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come to that in 10 s")
+
+
 def wait_until_gone(pid: int) -> None:
-    for _ in range(500):
+    def gone() -> bool:
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"process {pid} is still there")
+            return True
+        return False
+
+    wait_until(gone)
 
 
 def test_successive_requests_share_an_environment(start_front: FrontMaker) -> None:
@@ -44,31 +55,27 @@ def test_successive_requests_share_an_environment(start_front: FrontMaker) -> No
 
 def test_an_environment_serves_one_request_at_a_time(start_front: FrontMaker, gate: Gate) -> None:
     """While one is busy another is started; afterwards both are kept, the last used goes first."""
-    front = start_front()
+    lines: list[str] = []
+    front = start_front(sink=lambda _, line: lines.append(line), reports=True)
+    order = {"call": "hold", "gate": gate.port}
     with ThreadPoolExecutor(2) as pool:
-        order = {"call": "hold", "gate": gate.port}
-        asked = [pool.submit(ask, front.base_url, "POST", "/buffered", order) for _ in range(2)]
+        asked = {pool.submit(ask, front.base_url, "POST", "/buffered", order) for _ in range(2)}
         visitors = [gate.visitor(), gate.visitor()]
         assert [visitor.hear() for visitor in visitors] == ["here", "here"]
         assert len(front.pids("BufferedFunction")) == 2
         answers = []
-        for visitor in visitors:  # one after the other, so that the second is the last used
+        for count, visitor in enumerate(visitors, start=1):
             visitor.let_go()
-            assert visitor.hear() == "done"
-            done = next(call for call in asked if _ends(call))
-            asked.remove(done)
-            answers.append(done.result().body)
-        assert len(set(answers)) == 2
-    time.sleep(0.1)  # a process asks for its next invocation a moment after it has answered
+            done, asked = wait(asked, return_when=FIRST_COMPLETED)
+            answers += [call.result().body for call in done]
+            wait_until(partial(_has_ended, lines, count))
+    assert len(set(answers)) == 2
     assert str(echoed(front)["pid"]).encode() == answers[1]
 
 
-def _ends(call: Future[Got]) -> bool:
-    try:
-        call.result(0.5)
-    except TimeoutError:
-        return False
-    return True
+def _has_ended(lines: list[str], count: int) -> bool:
+    """Whether processes have asked for their next invocation so often."""
+    return sum(line.startswith("END ") for line in lines) == count
 
 
 def test_beyond_the_limit_a_call_is_throttled(start_front: FrontMaker, gate: Gate) -> None:
