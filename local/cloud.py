@@ -68,7 +68,7 @@ class LocalCloud:
             self._child = Child(
                 "the local cloud (ministack)",
                 [str(self._command)],
-                log=self._state.logs / "ministack.log",
+                log=self._state.log("ministack"),
                 environment=self._ministack_environment(),
                 inherit=[lock],
             )

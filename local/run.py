@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         environ=os.environ,
         shows_log=options.log,
     )
-    logging.basicConfig(filename=stack.state.logs / "run.log", level=logging.INFO)
+    logging.basicConfig(filename=stack.state.log("run"), level=logging.INFO)
     print("Starting Osiris …", flush=True)
     try:
         with stack:

@@ -161,7 +161,7 @@ class LocalStack:
         simulator = Child(
             "the upstream simulator",
             [sys.executable, "-m", "local.upstream", "--port", str(port)],
-            log=self.state.logs / "upstream.log",
+            log=self.state.log("upstream"),
             environment=bare_environment(),
             directory=REPOSITORY,
         )
@@ -178,7 +178,7 @@ class LocalStack:
         )
 
     def _start_front(self, ending: contextlib.ExitStack) -> None:
-        log = FunctionLog(self.state.logs / "functions.log", shows=self._shows_log)
+        log = FunctionLog(self.state.log("functions"), shows=self._shows_log)
         ending.enter_context(log)
         given = self._function_environment
         self.front = Front(

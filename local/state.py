@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import socket
 import time
 from pathlib import Path
@@ -17,6 +18,10 @@ from pathlib import Path
 STATE_DIR = Path(__file__).parents[1] / ".local"
 
 _LOCK_POLL_S = 0.1
+_LOG_BYTES_MAX = 10 * 1024 * 1024
+# Below what Linux (from 32768) and others (from 49152) give to outgoing connections, so that none
+# of them takes the port between our look and the server's bind.
+_PORTS = range(20_000, 32_000)
 
 
 class StateInUse(Exception):
@@ -90,6 +95,13 @@ class StateDirectory:
             self.write("ports.json", json.dumps(ports, indent=2) + "\n")
         return int(ports[name])
 
+    def log(self, name: str) -> Path:
+        """The log file of a name; one that has grown large makes room, and stays beside it once."""
+        path = self.logs / f"{name}.log"
+        if path.exists() and path.stat().st_size > _LOG_BYTES_MAX:
+            path.replace(self.logs / f"{name}.1.log")
+        return path
+
 
 def _locks(descriptor: int) -> bool:
     try:
@@ -122,6 +134,7 @@ def is_free(port: int) -> bool:
 
 
 def _any_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        if is_free(port):
+            return port

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from local.resources import TemplateChanged, create_missing
 from local.state import StateDirectory
 from local.template import Template
 from local.token import demo_password, ensure_demo_user, sign_in
+from tests.local.processes import listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ def test_it_listens_on_loopback_alone(start: Callable[[], LocalCloud]) -> None:
     """Not one of its sockets can be reached from another machine."""
     cloud = start()
     assert answers(cloud.port, "/_ministack/health")
-    assert _listening(cloud.pid) == {("127.0.0.1", cloud.port)}
+    assert listening(cloud.pid) == {("127.0.0.1", cloud.port)}
 
 
 def test_tables_are_those_of_the_template(start: Callable[[], LocalCloud]) -> None:
@@ -162,19 +162,3 @@ def _indexes(table: dict[str, Any]) -> list[str]:
         json.dumps([index["IndexName"], index["KeySchema"], index["Projection"]])
         for index in table.get("GlobalSecondaryIndexes", [])
     ]
-
-
-def _listening(pid: int) -> set[tuple[str, int]]:
-    """Addresses on which a process listens, by the kernel's tables (proc(5), /proc/net/tcp)."""
-    links = Path(f"/proc/{pid}/fd").iterdir()
-    sockets = {str(link.readlink()) for link in links if link.is_symlink()}
-    found = set()
-    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:  # 0A: TCP_LISTEN
-                address, port = fields[1].split(":")
-                words = bytes.fromhex(address)
-                raw = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
-                found.add((socket.inet_ntop(family, raw), int(port, 16)))
-    return found

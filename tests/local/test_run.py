@@ -20,6 +20,7 @@ from local.environment_file import read_environment
 from local.stack import LocalStack
 from local.state import StateDirectory
 from local.upstream import UpstreamSimulator
+from tests.local.processes import children, is_alive, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[2]
 _REAL_UPSTREAM_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY")
 _END_TIMEOUT_S = 40
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="uses Linux's own interfaces")
 
 
 class Running(NamedTuple):
@@ -163,6 +165,26 @@ def test_the_token_opens_the_dashboard_api(running: Running) -> None:
     assert [key["name"] for key in keys] == ["demo"]
 
 
+@linux_only
+def test_everything_listens_on_loopback_alone(running: Running) -> None:
+    """The front, the cloud and the simulator: none can be reached from another machine."""
+    pids = [running.process.pid, *children(running.process.pid)]
+    addresses = {address for pid in pids for address in listening(pid)}
+    assert {host for host, _ in addresses} == {"127.0.0.1"}
+    assert len(addresses) >= 3
+
+
+def test_it_ends_when_a_part_has_failed(start: Callable[[], Running]) -> None:
+    """A part that ends by itself ends the rest, and a sentence names it and its log."""
+    run = start()
+    simulator = _pid_of(run, "local.upstream")
+    os.kill(simulator, signal.SIGKILL)
+    with run.process:
+        printed = run.process.communicate(timeout=_END_TIMEOUT_S)[0]
+    assert run.process.returncode == 1
+    assert "the upstream simulator has ended; see " in printed
+
+
 def test_a_second_run_of_the_same_state_is_refused(running: Running) -> None:
     """It says whose process it is, and ends with 1."""
     answer = _failed_start(running.state.path, "--port", "0")
@@ -193,11 +215,11 @@ def test_it_ends_everything_and_begins_again_where_it_was(
         ["bash", "-c", first.part("curl -N")], capture_output=True, text=True, check=True
     )
     spent = _get(f"{environment['OSIRIS_BASE_URL']}/key", environment["OSIRIS_API_KEY"])
-    children = _children(first.process.pid)
-    assert len(children) >= 3, "the cloud, the simulator and a function"
+    below = children(first.process.pid)
+    assert len(below) >= 3, "the cloud, the simulator and a function"
     code, printed = first.end(number)
     assert (code, printed.splitlines()[-1]) == (0, "Ended.")
-    assert [pid for pid in children if _is_alive(pid)] == []
+    assert [pid for pid in below if is_alive(pid)] == []
 
     second = start()
     assert second.environment == environment
@@ -206,17 +228,17 @@ def test_it_ends_everything_and_begins_again_where_it_was(
     assert second.end(number)[0] == 0
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@linux_only
 def test_a_killed_run_leaves_no_process_behind(start: Callable[[], Running]) -> None:
     """SIGKILL ends the cloud, the simulator and idle functions too."""
     run = start()
     environment = run.environment
     _get(f"{environment['OSIRIS_BASE_URL']}/models", environment["OSIRIS_API_KEY"])
-    children = _children(run.process.pid)
-    assert len(children) >= 3
+    below = children(run.process.pid)
+    assert len(below) >= 3
     run.end(signal.SIGKILL)
     deadline = time.monotonic() + _END_TIMEOUT_S
-    while left := [pid for pid in children if _is_alive(pid)]:
+    while left := [pid for pid in below if is_alive(pid)]:
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
 
@@ -258,22 +280,16 @@ def _failed_start(path: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return answer
 
 
+def _pid_of(run: Running, command: str) -> int:
+    for pid in children(run.process.pid):
+        line = subprocess.run(
+            ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=True
+        )
+        if command in line.stdout:
+            return pid
+    raise AssertionError(f"no {command} below {run.process.pid}")
+
+
 def _get(url: str, token: str) -> Any:
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.get(url, headers=headers, trust_env=False).raise_for_status().json()
-
-
-def _children(pid: int) -> list[int]:
-    """The processes below one, by the kernel's list (Linux; ps elsewhere)."""
-    answer = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-    )
-    pairs = [tuple(map(int, line.split())) for line in answer.stdout.splitlines()]
-    return [child for child, parent in pairs if parent == pid]
-
-
-def _is_alive(pid: int) -> bool:
-    answer = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return bool(answer.stdout.strip()) and not answer.stdout.startswith("Z")
