@@ -25,7 +25,7 @@ from tests.dynamodb.syntax import (
     parse_update,
 )
 from tests.dynamodb.updates import action_checks, action_reader
-from tests.dynamodb.values import Item, ValidationException, value_bytes
+from tests.dynamodb.values import NUMBER_BYTES_MAX, Item, ValidationException, value_bytes
 
 
 class Compiled(NamedTuple):
@@ -108,8 +108,8 @@ def edits_of(
         value = reader(item, names, values)
         edits.put(path, value)
         if value is not None:
-            edits.size_max += value_bytes(value) + 1
-            edits.size_max += len(path[-1].encode()) if isinstance(path[-1], str) else 0
+            size = NUMBER_BYTES_MAX if "N" in value else value_bytes(value)
+            edits.size_max += size + 1 + len(str(path[-1]).encode())
     return edits
 
 
