@@ -30,6 +30,7 @@ from local.state import STATE_DIR, StateDirectory, is_free
 from local.template import Template
 from local.token import demo_password, ensure_demo_user, sign_in
 from local.upstreams import Upstreams
+from osiris.identity import account_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,8 +130,8 @@ class LocalStack:
             ending.callback(self.cloud.stop)
             self.cloud.start(lock=lock)
             self._values = create_missing(self.cloud, self.template)
-            subject = self._create_account()
-            self.demo = self._seeded(subject)
+            account = self._create_account()
+            self.demo = self._seeded(account)
             self._start_front(ending)  # last: who is answered finds everything in place
             write_environment(self.state, self.environment)
             self._ending = ending.pop_all()
@@ -171,11 +172,13 @@ class LocalStack:
         self.upstream_url = f"http://127.0.0.1:{port}/v1"
 
     def _create_account(self) -> str:
-        return ensure_demo_user(
+        """The id of the demo account, whose user can sign in from now on."""
+        subject = ensure_demo_user(
             self.cloud.client("cognito-idp"),
             pool_id=self._values["UserPool"],
             password=demo_password(self.state),
         )
+        return account_id(self._values["UserPool.ProviderURL"], subject)
 
     def _start_front(self, ending: contextlib.ExitStack) -> None:
         log = FunctionLog(self.state.log("functions"), shows=self._shows_log)
@@ -195,11 +198,11 @@ class LocalStack:
         )
         ending.enter_context(self.front)
 
-    def _seeded(self, subject: str) -> Demo:
+    def _seeded(self, account: str) -> Demo:
         return seed_demo(
             self.cloud,
             self.state,
             environment=self.environment,
-            account_id=subject,
+            account_id=account,
             upstreams=Upstreams(simulator_url=self.upstream_url, environ=self._environ),
         )
