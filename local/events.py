@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from local.http11 import Head
 from local.limits import PRELUDE_BYTES_MAX
-from local.template import Route
+from local.rest_api import Route
 
 DELIMITER = b"\0" * 8
 _BUFFERED_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}

@@ -34,8 +34,8 @@ from local.limits import (
     Patience,
 )
 from local.pools import Pool
+from local.rest_api import Api
 from local.routes import Routes, Throttles
-from local.template import Api
 
 # What a refused client may still send before its connection is closed: closing with unread bytes
 # would reset the connection, and the client might never see why it was refused.

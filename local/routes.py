@@ -11,7 +11,7 @@ import urllib.parse
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from local.template import Route
+from local.rest_api import Route
 
 _PARAMETER = re.compile(r"\{([^}+]+)(\+?)\}")
 

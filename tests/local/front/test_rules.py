@@ -7,9 +7,10 @@ import pytest
 from local import gateway_responses as refusals
 from local.gateway_responses import Refusal, render
 from local.intrinsics import TemplateError
+from local.rest_api import GatewayResponse, Route, Throttle
 from local.routes import Throttles
 from local.schedules import Schedules, interval_s
-from local.template import GatewayResponse, Route, Schedule, Throttle
+from local.template import Schedule
 
 CONTEXT = {"requestId": "r-1", "path": "/a"}
 

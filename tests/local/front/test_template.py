@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from local.intrinsics import Intrinsics, MissingValueError, TemplateError
-from local.template import Function, Mock, Schedule, Template, Throttle
+from local.rest_api import Mock, Throttle
+from local.template import Function, Schedule, Template
 from tests.local.front.conftest import TOYS, VALUES
 
 REPOSITORY = Path(__file__).parents[3]
