@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
+from secrets import token_hex
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.dynamodb.servers import (
 )
 
 _numbers = count(1)
+_RUN = token_hex(4)
 
 
 @pytest.fixture(scope="session")
@@ -61,5 +63,5 @@ def tables(engine: Engine, worker_id: str) -> dict[str, str]:
 
 
 def new_prefix(worker_id: str) -> str:
-    """A prefix for table names that no other test has."""
-    return f"osiris-test-{worker_id}-{next(_numbers)}-"
+    """A prefix for table names that no other test has, nor a run before this one had."""
+    return f"osiris-test-{_RUN}-{worker_id}-{next(_numbers)}-"

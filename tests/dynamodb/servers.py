@@ -129,7 +129,9 @@ def memory_engine() -> Iterator[Engine]:
 def moto_engine() -> Iterator[Engine]:
     from moto import mock_aws  # slow to import, and only this engine needs it
 
-    with mock_aws(), closing(boto3.client("dynamodb", region_name=REGION, config=CONFIG)) as client:
+    # An AWS_ENDPOINT_URL of the caller's would lead past moto.
+    config = CONFIG.merge(Config(ignore_configured_endpoint_urls=True))
+    with mock_aws(), closing(boto3.client("dynamodb", region_name=REGION, config=config)) as client:
         yield Engine(
             "moto",
             new_transport=lambda: Boto3Transport(client),

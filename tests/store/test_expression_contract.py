@@ -117,6 +117,9 @@ CONDITIONS = [
     Condition("size(empty_map) = :zero", True),
     Condition("size(empty_list) < :one", True),
     Condition("size(n) < :six", False),
+    Condition("(attribute_not_exists(nowhere) OR size(nowhere) < :five)", True),
+    Condition("(attribute_not_exists(letters) OR size(letters) < :five)", True),
+    Condition("(attribute_not_exists(letters) OR size(letters) < :two)", False),
     # logic
     Condition("n = :five AND s = :beta", True),
     Condition("n = :five AND s = :alpha", False),
