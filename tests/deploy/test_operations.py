@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +81,71 @@ def test_every_output_is_named(template: dict[str, Any]) -> None:
         assert f"`{name}`" in PAGE or f"OutputKey=='{name}'" in PAGE, name
 
 
-def test_the_events_named_are_there() -> None:
-    """Each event of the table is a file of events/, named after its function."""
-    for (name,), rest in first_cells("Try a function in a container"):
-        json.loads((REPOSITORY / "events" / name).read_text())
-        function = CODE.findall(rest)[0]
-        assert name.startswith(function.removesuffix("Function").lower() + "_")
+EVENTS = [
+    (names[0], *re.findall(r"`(\w+)` \| (\d+) `(\w+)`", f"{rest}`")[0])
+    for names, rest in first_cells("Try a function in a container")
+]
+
+
+@pytest.mark.parametrize(
+    ("event", "function", "status", "code"), EVENTS, ids=[event for event, *_ in EVENTS]
+)
+def test_the_events_get_the_answers_told(
+    monkeypatch: pytest.MonkeyPatch, event: str, function: str, status: str, code: str
+) -> None:
+    """Each event of the table, given to its handler while no database can be reached."""
+    environment = {
+        **{name: f"https://{name}.example" for name in ENVIRONMENT},
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": closed_endpoint(),
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    answer = handler(function)(json.loads((REPOSITORY / "events" / event).read_text()), Context())
+    body = answer["body"] if isinstance(answer, dict) else b"".join(answer.body)
+    told = answer["statusCode"] if isinstance(answer, dict) else answer.status
+    assert (str(told), json.loads(body)["error"]["code"]) == (status, code)
+
+
+ENVIRONMENT = (
+    "OSIRIS_KEYS_TABLE",
+    "OSIRIS_LEDGER_TABLE",
+    "OSIRIS_CATALOGUE_TABLE",
+    "OSIRIS_OIDC_ISSUER",
+    "OSIRIS_OIDC_AUDIENCE",
+    "OSIRIS_OIDC_JWKS_URL",
+)
+
+
+class Context:
+    """What the handlers ask of Lambda's context."""
+
+    aws_request_id = "7b4e2f6a-1c3d-4e5f-8a9b-0c1d2e3f4a5b"
+    function_name = "function"
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:function"
+    memory_limit_in_mb = 512
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+def handler(function: str) -> Any:
+    """The function's handler, imported anew as at a cold start."""
+    folder = function.removesuffix("Function").lower()
+    path = REPOSITORY / "functions" / folder / "handler.py"
+    spec = spec_from_file_location(f"cold_{folder}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.lambda_handler
+
+
+def closed_endpoint() -> str:
+    """An address where connections are refused."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{unused.getsockname()[1]}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shlex
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from local.cloud import LocalCloud
 from local.state import StateDirectory
 from local.template import Template
+from osiris.settings import SETTINGS
 from tests.deploy.sam_cli import REPOSITORY, Sam, build
 
 if TYPE_CHECKING:
@@ -74,7 +77,8 @@ def stack(sam: Sam, cloud: LocalCloud, built_for_this_machine: Path) -> dict[str
         "--no-confirm-changeset",
         environment=cloud.environment,
     )
-    (described,) = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    with closing(cloud.client("cloudformation")) as client:
+        (described,) = client.describe_stacks(StackName=STACK)["Stacks"]
     return dict(described)
 
 
@@ -88,9 +92,10 @@ def test_the_stack_deploys_with_its_four_tables(stack: dict[str, Any], cloud: Lo
     declared = Template.load(REPOSITORY / "template.yaml").properties("AWS::DynamoDB::Table")
     assert len(declared) == 4
     names = outputs(stack)
-    for logical_id, properties in declared.items():
-        table = cloud.client("dynamodb").describe_table(TableName=names[f"{logical_id}Name"])
-        assert table["Table"]["KeySchema"] == properties["KeySchema"]
+    with closing(cloud.client("dynamodb")) as client:
+        for logical_id, properties in declared.items():
+            table = client.describe_table(TableName=names[f"{logical_id}Name"])["Table"]
+            assert table["KeySchema"] == properties["KeySchema"]
 
 
 def test_the_outputs_say_all_that_an_operator_needs(stack: dict[str, Any]) -> None:
@@ -115,10 +120,22 @@ def test_the_deployed_keys_function_asks_for_a_token(
 ) -> None:
     """Through the deployed API, layer and all: no token is a 401 in our error shape."""
     api_id = outputs(stack)["KeysUrl"].removeprefix("https://").partition(".")[0]
-    connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=60)
-    host = f"{api_id}.execute-api.localhost:{cloud.port}"
-    connection.request("GET", "/live/api/keys", headers={"Host": host})
-    response = connection.getresponse()
-    error = json.loads(response.read())["error"]
-    connection.close()
-    assert (response.status, error["code"]) == (401, "invalid_token")
+    with closing(http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=60)) as connection:
+        host = f"{api_id}.execute-api.localhost:{cloud.port}"
+        connection.request("GET", "/live/api/keys", headers={"Host": host})
+        response = connection.getresponse()
+        body = response.read().decode()
+    assert response.status == 401, body
+    assert json.loads(body)["error"]["code"] == "invalid_token"
+
+
+def test_one_line_of_the_outputs_sets_the_operators_command_up(stack: dict[str, Any]) -> None:
+    """A shell that evaluates it has every variable that has no default, sign-in's apart."""
+    told = outputs(stack)
+    command, *assignments = shlex.split(told["OperatorEnvironment"])
+    assert command == "export"
+    environment = dict(assignment.split("=", 1) for assignment in assignments)
+    assert environment["OSIRIS_KEYS_TABLE"] == told["KeysTableName"]
+    assert environment["OSIRIS_SECRETS_PATH"] == told["SecretsPath"]
+    required = {setting.variable for setting in SETTINGS.values() if setting.default is None}
+    assert {name for name in required if "OIDC" not in name} <= set(environment)
