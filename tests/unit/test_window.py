@@ -103,11 +103,25 @@ def test_a_new_limit_holds_from_its_change_on(
         ([5, 3, 4], 3, [5, 3, 4]),
         ([5, 3, 4], 2, [4, 5]),
         ([5, 3], 4, [5, 3, 9, 9]),
+        ([0, 5, -99_999], 3, [0, 5, 10 - WINDOW_MS]),
+        ([15, 5, -99_999], 2, [5, 15]),
+        ([15, -99_999, -99_999], 2, [16 - WINDOW_MS, 15]),
     ],
 )
 def test_resizing(window: list[int], limit: int, expected: list[int]) -> None:
     """Shrinking keeps the newest times; growing adds slots that were used just now."""
     assert resized(window, limit, 9) == expected
+
+
+@given(st.lists(st.integers(0, 3 * WINDOW_MS), min_size=1), st.integers(1, 8), GAPS)
+def test_nothing_earlier_fits_in_after_a_change(times: list[int], limit: int, now_ms: int) -> None:
+    """A copy of an admission that was in before the limit changed finds no slot for its time."""
+    window = resized(times, limit, now_ms)
+    for at_ms in [*times, now_ms]:
+        assert not free_slots(window, at_ms)
+    later_ms = max(now_ms, *times) + 1
+    if limit <= len(times):
+        assert remaining(window, later_ms) == max(0, limit - len(recent(times, later_ms)))
 
 
 def test_an_unused_window_frees_now() -> None:

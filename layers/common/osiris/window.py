@@ -41,8 +41,12 @@ def retry_after_s(window: Sequence[int], now_ms: int) -> int:
 def resized(window: Sequence[int], limit: int, now_ms: int) -> list[int]:
     """The window for another limit: shrinking keeps the newest times, growing pads with now.
 
-    Padding with now admits nobody beyond the new limit in the first 60 s after the change.
+    Padding with now admits nobody beyond the new limit in the first 60 s after the change. Times
+    that stand in other slots than before must not let a copy of an earlier admission in, should it
+    arrive late; so no slot stays free for a time as early as the newest here.
     """
+    free_until_ms = max(now_ms, *window) - WINDOW_MS
+    window = [max(used_at_ms, free_until_ms + 1) for used_at_ms in window]
     if limit >= len(window):
         return [*window, *([now_ms] * (limit - len(window)))]
     return sorted(window)[len(window) - limit :]

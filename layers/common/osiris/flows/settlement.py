@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 # Between tries of Record while the store is out of reach; each try has its own short repeats.
 RECORD_WAIT_MS = 500
+MAYBE_CHARGED = (
+    "The answer could not be accounted for in time. Whether it was charged, "
+    "GET /v1/requests/{request_id} will tell."
+)
 
 
 def settle(app: App, exchange: Exchange, entry: Entry) -> Entry:
@@ -91,5 +95,9 @@ def _recorded(app: App, exchange: Exchange, entry: Entry) -> Entry:
                     key_id=entry.key_id,
                     details=error.details,
                 )
+                if entry.amount_nano:
+                    # A try whose reply was lost may have recorded it.
+                    error.message = MAYBE_CHARGED.format(request_id=entry.id)
+                    error.should_retry = False
                 raise
             app.sleep_ms(RECORD_WAIT_MS)
