@@ -1,31 +1,37 @@
-"""What the system says about processes that a test started."""
+"""What Linux says about processes that a test started."""
 
 from __future__ import annotations
 
 import socket
-import subprocess
 from pathlib import Path
 
 
 def children(pid: int) -> list[int]:
     """The processes below one."""
-    answer = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-    )
-    pairs = [tuple(map(int, line.split())) for line in answer.stdout.splitlines()]
-    return [child for child, parent in pairs if parent == pid]
+    others = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [other for other in others if _stat(other)[1:2] == [str(pid)]]
 
 
 def is_alive(pid: int) -> bool:
     """Whether the process runs; one that has ended and is not yet waited for does not."""
-    answer = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return bool(answer.stdout.strip()) and not answer.stdout.startswith("Z")
+    return _stat(pid)[:1] not in ([], ["Z"])
+
+
+def command_line(pid: int) -> str:
+    """What the process was started with."""
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent and so on, as proc(5) numbers them from the third; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def listening(pid: int) -> set[tuple[str, int]]:
-    """Addresses on which a process listens, by Linux's tables (proc(5), /proc/net/tcp)."""
+    """Addresses on which a process listens, by the kernel's tables (proc(5), /proc/net/tcp)."""
     links = Path(f"/proc/{pid}/fd").iterdir()
     sockets = {str(link.readlink()) for link in links if link.is_symlink()}
     found = set()

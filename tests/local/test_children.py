@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.children import Child, ChildFailed
+from tests.local.processes import command_line, is_alive
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -60,16 +61,9 @@ def test_children_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     assert parent.stdout is not None
     with parent:
         child_pid = int(parent.stdout.readline())
-        _wait_for(lambda: "sleep" in Path(f"/proc/{child_pid}/cmdline").read_text())
+        _wait_for(lambda: "sleep" in command_line(child_pid))
         parent.kill()
-    _wait_for(lambda: not _is_alive(child_pid))
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    _wait_for(lambda: not is_alive(child_pid))
 
 
 def _wait_for(condition: object, timeout_s: float = 30) -> None:
