@@ -129,8 +129,9 @@ def memory_engine() -> Iterator[Engine]:
 def moto_engine() -> Iterator[Engine]:
     from moto import mock_aws  # slow to import, and only this engine needs it
 
-    # An AWS_ENDPOINT_URL of the caller's would lead past moto.
-    config = CONFIG.merge(Config(ignore_configured_endpoint_urls=True))
+    # An AWS_ENDPOINT_URL of the caller would lead past moto. (The stubs lack the option.)
+    unconfigured = Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]
+    config = CONFIG.merge(unconfigured)
     with mock_aws(), closing(boto3.client("dynamodb", region_name=REGION, config=config)) as client:
         yield Engine(
             "moto",
