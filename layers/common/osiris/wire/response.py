@@ -1,20 +1,18 @@
-"""An HTTP/1.1 answer: http.client parses it, and nothing that was cut passes for complete.
+"""An HTTP/1.1 answer: http.client reads its head, `body` finds its end, and a cut is never an end.
 
-http.client takes a connection that ends inside the headers, or inside the last chunk's lines, for
-the end of the answer. The stream below says whether it has ended, so here both are `Broken`.
+http.client's own way with bodies is not enough here: it can't say whether a read would block, reads
+no more after a timeout, and takes a connection that ends inside the headers for their end.
 """
 
 import socket
 from http.client import HTTPException, HTTPMessage, HTTPResponse
+from time import monotonic_ns
 from typing import cast
 
+from osiris.wire.body import Body, ChunkedBody, EndlessBody, LengthBody
 from osiris.wire.channel import Channel
 from osiris.wire.faults import Broken, Silent, TooLarge
 
-# http.client's own limit for one line; a chunk's size or trailer beyond it is refused there.
-_LINE_BYTES_MAX = 65536
-# Large enough to take what a socket has, small enough to be allocated for each read.
-_PIECE_BYTES = 64 * 1024
 # 100 Continue, 103 Early Hints: we ask for none; more than a few are an answer that never comes.
 _INTERIM_ANSWERS_MAX = 8
 
@@ -22,16 +20,29 @@ _INTERIM_ANSWERS_MAX = 8
 class Response:
     """An answer whose headers are there and whose body the caller reads."""
 
-    __slots__ = ("_channel", "_http", "_may_keep", "ended", "headers", "status")
+    __slots__ = (
+        "_body",
+        "_channel",
+        "_may_keep",
+        "_piece",
+        "_timeout_ms",
+        "ended",
+        "headers",
+        "status",
+    )
 
-    def __init__(self, channel: Channel, http: HTTPResponse, *, may_keep: bool) -> None:
+    def __init__(
+        self, channel: Channel, http: HTTPResponse, *, timeout_ms: int, may_keep: bool
+    ) -> None:
         self._channel = channel
-        self._http = http
+        self._timeout_ms = timeout_ms
+        self._body = _body_of(http)
+        self._piece: bytes | None = None
         self._may_keep = may_keep and not http.will_close
         self.status: int = http.status
         self.headers: HTTPMessage = http.headers
         self.ended = False
-        if http.length == 0:
+        if self._body.done:
             self._end()
 
     def read(self, bytes_max: int) -> bytes:
@@ -39,7 +50,7 @@ class Response:
         pieces = []
         room = bytes_max
         # Asking for one byte more than there is room for tells a full body from a larger one.
-        while piece := self.read1(min(room + 1, _PIECE_BYTES)):
+        while piece := self.read1(room + 1):
             room -= len(piece)
             if room < 0:
                 self._channel.close()
@@ -56,34 +67,57 @@ class Response:
         if self.ended:
             return b""
         try:
-            piece = self._next(bytes_max)
+            piece = self._next()
         except TimeoutError as exc:
             self._channel.close()
             raise Silent("the body does not come") from exc
         except (OSError, HTTPException) as exc:
             self._channel.close()
             raise Broken(f"the body was cut: {exc!r}", answered=True) from exc
-        if not piece or self._http.length == 0:
+        self._piece = None
+        if len(piece) > bytes_max:
+            piece, self._piece = piece[:bytes_max], piece[bytes_max:]
+        elif not piece or self._body.done:
             self._end()
         return piece
 
     def wait(self, timeout_ms: int) -> bool:
         """Return whether `read1` would return, or raise, at once; False after the timeout."""
-        return self.ended or self._channel.closed or self._channel.wait(self._enough, timeout_ms)
+        if self._is_ready():
+            return True
+        until_ms = _now_ms() + timeout_ms
+        while self._channel.pull(max(0, until_ms - _now_ms())):
+            if self._is_ready():
+                return True
+        return False
 
-    def _next(self, bytes_max: int) -> bytes:
-        http = self._http
-        if self._channel.closed:
+    def _is_ready(self) -> bool:
+        channel = self._channel
+        if self.ended or channel.closed or self._piece is not None:
+            return True
+        try:
+            self._piece, channel.held = self._body.take(channel.held)
+        except HTTPException:
+            return True  # the next read meets it again, and tells
+        return self._piece is not None or channel.ended
+
+    def _next(self) -> bytes:
+        channel = self._channel
+        if channel.closed:
             raise HTTPException("the connection was closed")
-        piece = http.read1(bytes_max)
-        if piece:
-            # "-5" is a number to http.client.
-            if http.chunked and (http.chunk_left or 0) < 0:
-                raise HTTPException("a chunk of negative size")
-        elif http.length or (http.chunked and self._channel.stream.ended):
-            # The "0" of a last chunk may have been the beginning of "0a1".
-            raise HTTPException("the connection ended before the body did")
-        return piece
+        while self._piece is None:
+            self._piece, channel.held = self._body.take(channel.held)
+            if self._piece is not None:
+                break
+            if channel.failure:
+                raise channel.failure
+            if channel.ended:
+                if self._body.ends_with_connection:
+                    return b""
+                raise HTTPException("the connection ended before the body did")
+            if not channel.pull(self._timeout_ms):
+                raise TimeoutError
+        return self._piece
 
     def _end(self) -> None:
         self.ended = True
@@ -92,23 +126,44 @@ class Response:
         else:
             self._channel.close()
 
-    def _enough(self, held: bytes) -> bool:
-        """Whether one `read1` can be served from these buffered bytes.
 
-        In a chunked body the end of the last chunk and the size of the next one come first; more
-        often than not the former is buffered and the latter has not arrived.
-        """
-        http = self._http
-        if not http.chunked or http.chunk_left:
-            return bool(held)
-        size_at = 0 if http.chunk_left is None else 2
-        data_at = held.find(b"\n", size_at) + 1
-        if not data_at:
-            return len(held) > _LINE_BYTES_MAX
-        if held[size_at:data_at].partition(b";")[0].strip(b"0 \t\r\n"):
-            return len(held) > data_at
-        trailers = b"\n" + held[data_at:]
-        return b"\n\r\n" in trailers or b"\n\n" in trailers or len(trailers) > _LINE_BYTES_MAX
+class _Head:
+    """What HTTPResponse reads the status line and the headers from: its "socket" and its file."""
+
+    __slots__ = ("_at", "_channel", "_timeout_ms")
+
+    def __init__(self, channel: Channel, timeout_ms: int) -> None:
+        self._channel = channel
+        self._timeout_ms = timeout_ms
+        self._at = 0
+
+    def makefile(self, _mode: str) -> "_Head":
+        return self
+
+    def readline(self, limit: int) -> bytes:
+        """One line, or the first `limit` bytes of it, which HTTPResponse then refuses."""
+        channel, at = self._channel, self._at
+        while (end := channel.held.find(b"\n", at, at + limit) + 1) == 0:
+            if len(channel.held) - at >= limit:
+                end = at + limit
+                break
+            if channel.failure:
+                raise channel.failure
+            if channel.ended:
+                raise HTTPException("the connection ended inside the head")
+            if not channel.pull(self._timeout_ms):
+                raise TimeoutError
+        self._at = end
+        return channel.held[at:end]
+
+    def drop(self) -> None:
+        """Leave only what follows the head."""
+        self._channel.held = self._channel.held[self._at :]
+
+    def flush(self) -> None:
+        """HTTPResponse flushes and closes its file; the channel has its own life."""
+
+    close = flush
 
 
 def exchange(channel: Channel, method: str, request: bytes, timeout_ms: int) -> Response:
@@ -121,23 +176,23 @@ def exchange(channel: Channel, method: str, request: bytes, timeout_ms: int) -> 
     except OSError:
         # A refusal may lie there already, sent before the whole request was taken.
         may_keep = False
-    return Response(channel, _begin(channel, method), may_keep=may_keep)
+    http = _begin(channel, method, timeout_ms)
+    return Response(channel, http, timeout_ms=timeout_ms, may_keep=may_keep)
 
 
-def _begin(channel: Channel, method: str) -> HTTPResponse:
+def _begin(channel: Channel, method: str, timeout_ms: int) -> HTTPResponse:
+    head = _Head(channel, timeout_ms)
     answered = False
     try:
         for _ in range(_INTERIM_ANSWERS_MAX):
-            # HTTPResponse asks its "socket" for a file, and for nothing else.
-            http = HTTPResponse(cast(socket.socket, channel.buffer), method=method)
+            http = HTTPResponse(cast(socket.socket, head), method=method)
             try:
                 http.begin()
             finally:
                 answered = isinstance(http.status, int) and http.status >= 200
-            if channel.stream.ended:
-                raise HTTPException("the connection ended inside the headers")
             if answered:
                 _refuse_unknown_coding(http)
+                head.drop()
                 return http
         raise HTTPException("too many interim answers")
     except TimeoutError as exc:
@@ -150,3 +205,13 @@ def _refuse_unknown_coding(http: HTTPResponse) -> None:
     """http.client would hand out the frames of a coding that it does not know as the body."""
     if not http.chunked and "transfer-encoding" in http.headers:
         raise HTTPException("a transfer coding that we do not know")
+
+
+def _body_of(http: HTTPResponse) -> Body:
+    if http.length is not None:
+        return LengthBody(http.length)
+    return ChunkedBody() if http.chunked else EndlessBody()
+
+
+def _now_ms() -> int:
+    return monotonic_ns() // 1_000_000
