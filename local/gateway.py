@@ -95,7 +95,8 @@ class Gateway:
 
     async def _serve_next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; False when the connection is to be closed."""
-        source_ip = writer.get_extra_info("peername")[0]
+        # A client that has gone at once has no name any more; it was on this machine.
+        source_ip = (writer.get_extra_info("peername") or ("127.0.0.1",))[0]
         unread = Head("GET", "/", "HTTP/1.1", [])
         exchange = Exchange(unread, str(uuid.uuid4()), new_trace_id(), source_ip, writer)
         try:

@@ -21,6 +21,8 @@ _PREFIX = "/2018-06-01/runtime"
 _HEADER_BYTES_MAX = 1_100_000
 _READER_LIMIT_BYTES = 2 * _HEADER_BYTES_MAX
 _PIECE_BYTES = 64 * 1024
+# A process can connect, send and end before its connection has been accepted here.
+_ACCEPT_S = 0.02
 _ERROR_BYTES_MAX = 6 * 1024 * 1024
 _TYPE_HEADER = "lambda-runtime-function-error-type"
 _BODY_HEADER = "lambda-runtime-function-error-body"
@@ -69,6 +71,7 @@ class RuntimeApi:
     async def drain(self) -> None:
         """Wait until everything that the process sent has been read; it has ended by now."""
         self._process_ended = True
+        await asyncio.sleep(_ACCEPT_S)
         if self._next is not None:
             self._next.cancel()
         while self._connections:
