@@ -39,14 +39,14 @@ def retry_after_s(window: Sequence[int], now_ms: int) -> int:
 
 
 def resized(window: Sequence[int], limit: int, now_ms: int) -> list[int]:
-    """The window for another limit: shrinking keeps the newest times, growing pads with now.
+    """The window for another limit: shrinking keeps the newest times, growing adds used slots.
 
-    Padding with now admits nobody beyond the new limit in the first 60 s after the change. Times
-    that stand in other slots than before must not let a copy of an earlier admission in, should it
-    arrive late; so no slot stays free for a time as early as the newest here.
+    Those count as used now, so nobody is admitted beyond the new limit in the first 60 s. Times may
+    stand in other slots than before; that must not let a copy of an earlier admission in, should it
+    arrive late: so no slot is free for a time as early as now, or as the newest in the window.
     """
-    free_until_ms = max(now_ms, *window) - WINDOW_MS
-    window = [max(used_at_ms, free_until_ms + 1) for used_at_ms in window]
-    if limit >= len(window):
-        return [*window, *([now_ms] * (limit - len(window)))]
-    return sorted(window)[len(window) - limit :]
+    newest_ms = max(now_ms, *window)
+    times = [max(used_at_ms, newest_ms - WINDOW_MS + 1) for used_at_ms in window]
+    if limit >= len(times):
+        return [*times, *([newest_ms] * (limit - len(times)))]
+    return sorted(times)[len(times) - limit :]
