@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -28,10 +28,6 @@ NAMED = ("named-boto3", "named-lean") if NAMED_ENDPOINT else ()
 ENGINE_NAMES = ("memory", "moto", *MINISTACK, *NAMED)
 # boto3's clients share one pool of connections among threads.
 _CONNECTIONS_MAX = 100
-
-
-class Closeable(Protocol):
-    def close(self) -> None: ...
 
 
 class Engine:
