@@ -17,9 +17,10 @@ from local.invocations import FunctionError, Invocation
 from local.limits import RESPONSE_BYTES_MAX, STREAM_BYTES_MAX
 
 _PREFIX = "/2018-06-01/runtime"
-# The runtime client sends an X-Ray error cause of up to 1 MB in a header.
-_HEADER_BYTES_MAX = 1_100_000
-_READER_LIMIT_BYTES = 2 * _HEADER_BYTES_MAX
+# The runtime client sends an X-Ray error cause, with its traceback, in a header. The reader holds
+# up to twice its limit, which a slow client's function can fill.
+_HEADER_BYTES_MAX = 256 * 1024
+_READER_LIMIT_BYTES = _HEADER_BYTES_MAX + 1024
 _PIECE_BYTES = 64 * 1024
 # A process can connect, send and end before its connection has been accepted here.
 _ACCEPT_S = 0.02
