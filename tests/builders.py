@@ -14,6 +14,8 @@ from typing import Any
 
 from osiris.app.full import FullApp, wired
 from osiris.errors import StoreUnavailable
+from osiris.ids import request_id
+from osiris.ledger.entry import CHARGE, Entry
 from osiris.ledger.key import Key
 from osiris.settings import from_environ
 from osiris.store.items import key_of, key_pk
@@ -32,8 +34,9 @@ ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
 }
 
-# What befalls one call: it is given the call, which it may make never, once or twice.
-type Fault = Callable[[Callable[[], Payload]], Payload]
+type Call = Callable[[Payload], Payload]
+# What befalls one call: it is given the call and its payload, and may make it never, once or twice.
+type Fault = Callable[[Call, Payload], Payload]
 
 
 class World:
@@ -89,6 +92,29 @@ class World:
         self.lines.append(json.loads(line))
 
 
+def admitted(world: World, key: Key, hold_nano: int) -> str:
+    """An open request of the key, by its id."""
+    opened = request_id(world.now_ms, world.app.entropy(16))
+    admission = world.app.keys.admit(
+        key.id,
+        secret_hash=key.secret_hash,
+        request_id=opened,
+        hold_nano=hold_nano,
+        slot=world.stored_key(key.id).window.index(0),
+        open_requests_max=40,
+        now_ms=world.now_ms,
+    )
+    assert admission.admitted
+    return opened
+
+
+def settled(world: World, key: Key, opened: str, hold_nano: int, cost_nano: int) -> None:
+    """End an open request."""
+    entry = Entry(key.id, opened, CHARGE, -cost_nano, world.now_ms, reason="test")
+    world.app.ledger.record(entry)
+    world.app.keys.settle(key.id, request_id=opened, hold_nano=hold_nano, amount_nano=-cost_nano)
+
+
 class FaultyTransport:
     """A transport whose calls are counted by operation, and meet the faults put up for them."""
 
@@ -101,42 +127,49 @@ class FaultyTransport:
         self.calls.append(operation)
         planned = self.faults.get(operation)
         if planned:
-            return planned.popleft()(lambda: self.inner.call(operation, payload))
+            return planned.popleft()(lambda sent: self.inner.call(operation, sent), payload)
         return self.inner.call(operation, payload)
 
 
-def repeated(call: Callable[[], Payload]) -> Payload:
+def repeated(call: Call, payload: Payload) -> Payload:
     """The reply is lost and the identical call made again, as transports do."""
-    call()
-    return call()
+    call(payload)
+    return call(payload)
 
 
-def lost(call: Callable[[], Payload]) -> Payload:
+def repeated_late(call: Call, payload: Payload) -> Payload:
+    """The same, after the ten minutes for which DynamoDB knows a transaction's token."""
+    call(payload)
+    return call({name: payload[name] for name in payload if name != "ClientRequestToken"})
+
+
+def lost(call: Call, payload: Payload) -> Payload:
     """The write is done, and its reply never comes."""
-    call()
+    call(payload)
     raise StoreUnavailable(details="every reply was lost")
 
 
-def unreachable(_call: Callable[[], Payload]) -> Payload:
+def unreachable(_call: Call, _payload: Payload) -> Payload:
     """The call never arrives."""
     raise StoreUnavailable(details="no connection")
 
 
-def conflict(_call: Callable[[], Payload]) -> Payload:
+def conflict(_call: Call, _payload: Payload) -> Payload:
     """A single write meets a transaction under way."""
     raise TransactionConflict(details="UpdateItem")
 
 
-def canceled(_call: Callable[[], Payload]) -> Payload:
-    """A transaction meets another write under way."""
-    raise TransactionCanceled([("TransactionConflict", None), ("None", None)])
+def canceled(_call: Call, payload: Payload) -> Payload:
+    """A transaction meets another write under way, on its first item."""
+    others = [("None", None)] * (len(payload["TransactItems"]) - 1)
+    raise TransactionCanceled([("TransactionConflict", None), *others])
 
 
 def preceded_by(act: Callable[[], object]) -> Fault:
     """Something else happens just before the call arrives."""
 
-    def fault(call: Callable[[], Payload]) -> Payload:
+    def fault(call: Call, payload: Payload) -> Payload:
         act()
-        return call()
+        return call(payload)
 
     return fault

@@ -81,7 +81,7 @@ def test_tokens_of_both_algorithms_name_the_account(issuer: Issuer) -> None:
 
 
 def test_an_account_is_of_one_person_at_one_issuer() -> None:
-    """Another subject or issuer is another account; an id never changes, since keys belong to it."""
+    """Another subject or issuer is another account; an id never changes: keys belong to it."""
     ids = {
         account_id("https://a.example", "ada"),
         account_id("https://a.example", "bob"),

@@ -1,0 +1,17 @@
+"""A world for each test; whatever the test did in it, the invariants hold at its end."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from osiris.flows.audit import audit
+from tests.builders import World
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A world in which trials of $5 for 7 days are offered."""
+    world = World({"OSIRIS_TRIAL_AMOUNT": "5", "OSIRIS_TRIAL_DAYS": "7"})
+    yield world
+    world.transport.faults.clear()
+    assert audit(world.app).differences == []
