@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 # Far above any body that says something here.
 BODY_BYTES_MAX = 16 * 1024
 PARAM_LENGTH_MAX = 64
+
+# A custom domain's base path mapping, which stays in an event's path.
+_BASE_PATH = re.compile("^.+(?=/api/keys)")
 
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -92,7 +96,7 @@ class KeysApi:
     def __init__(self, app: FullApp, tokens: IdTokens) -> None:
         self._app = app
         self._tokens = tokens
-        self._resolver = APIGatewayRestResolver()
+        self._resolver = APIGatewayRestResolver(strip_prefixes=[_BASE_PATH])
         self._resolver.exception_handler(Exception)(self._failed)
         for (method, rule), route in _ROUTES.items():
             self._resolver.route(rule, method)(self._signed_in(route))
