@@ -31,6 +31,7 @@ from local.limits import (
     BODY_BYTES_MAX,
     HEADER_BYTES_MAX,
     RESPONSE_BYTES_MAX,
+    URL_CHARACTERS_MAX,
     Patience,
 )
 from local.pools import Pool
@@ -131,6 +132,8 @@ class Gateway:
             raise RequestError(400, "A Host header is missing.")
         if not _TARGET.fullmatch(head.target):
             raise RequestError(400, "Bad request target.")
+        if len(head.target) > URL_CHARACTERS_MAX:
+            raise RequestError(414, "Request URI too long.")
         return head
 
     async def _read_body(

@@ -68,7 +68,7 @@ async def read_head(
             return None
         raise
     line, *lines = raw.lstrip(b"\r\n").decode("latin-1")[:-4].split("\r\n")
-    if sum(map(len, lines)) > header_bytes_max:
+    if sum(len(text) + len("\r\n") for text in lines) > header_bytes_max:
         raise _too_large(header_bytes_max)
     match line.split(" "):
         case [method, target, ("HTTP/1.1" | "HTTP/1.0") as version] if _TOKEN.fullmatch(method):

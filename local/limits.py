@@ -6,9 +6,11 @@ Lambda's. They are not settings: a request that passes here should pass there.
 
 from typing import NamedTuple
 
-# API Gateway quotas: payload size, and total combined size of request line and header values.
+# API Gateway quotas: payload size; total size of all headers, "including header names, values, any
+# line terminators, and whitespaces"; length of the URL of a regional API.
 BODY_BYTES_MAX = 10 * 1024 * 1024
 HEADER_BYTES_MAX = 20_480
+URL_CHARACTERS_MAX = 10_240
 
 # Lambda quotas, synchronous invocation: the event as JSON text. Lambda's own error text names it:
 # "Request must be smaller than 6291456 bytes for the InvokeFunction operation".

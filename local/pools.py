@@ -8,9 +8,10 @@ from local.invocations import EventTooLarge, Invocation, Throttled
 from local.limits import EVENT_BYTES_MAX
 from local.template import Function
 
-# An environment that has answered asks for its next invocation within a millisecond or so. Waiting
-# a moment for it keeps successive calls in one environment, as the network's delay does on AWS.
-_SETTLE_S = 0.05
+# An environment that has answered asks for its next invocation within a millisecond or so, on a
+# busy machine later. Waiting that long for it keeps successive calls in one environment, as the
+# network's delay does on AWS.
+_SETTLE_S = 0.2
 
 
 class Pool:

@@ -3,7 +3,13 @@
 import pytest
 
 from local.front import Front
-from local.limits import BODY_BYTES_MAX, EVENT_BYTES_MAX, HEADER_BYTES_MAX, Patience
+from local.limits import (
+    BODY_BYTES_MAX,
+    EVENT_BYTES_MAX,
+    HEADER_BYTES_MAX,
+    URL_CHARACTERS_MAX,
+    Patience,
+)
 from tests.local.front.client import Raw, ask
 from tests.local.front.conftest import FrontMaker
 
@@ -57,6 +63,14 @@ def test_headers_above_20_kb_are_431(front: Front) -> None:
     with Raw(front.base_url) as client:
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 200_000)
         assert client.read_to_end().startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_url_above_10240_characters_is_414(front: Front) -> None:
+    """Path and query together."""
+    with Raw(front.base_url) as client:
+        client.send(b"GET /things/1?" + b"x" * URL_CHARACTERS_MAX + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.read_to_end().startswith(b"HTTP/1.1 414 ")
+    assert ask(front.base_url, "GET", "/things/1?" + "x" * 10_000).status == 200
 
 
 def test_headers_below_20_kb_pass(front: Front) -> None:

@@ -71,7 +71,7 @@ def test_a_client_that_does_not_read_is_dropped_before_the_deadline(
         client.post("/answer", order)
         function = gate.visitor()
         assert function.hear() == "closed"
-        (pid,) = front.pids("AnsweringFunction")
+        environments = set(front.pids("AnsweringFunction"))
     after = ask(front.base_url, "POST", "/answer", {"gate": gate.port, "pieces": ["fine"]})
     assert after.body == b"fine"
-    assert front.pids("AnsweringFunction") == [pid]
+    assert environments <= set(front.pids("AnsweringFunction"))
