@@ -101,6 +101,7 @@ def _request_headers(call: Call) -> list[tuple[str, str]]:
         "X-Forwarded-For": ", ".join(
             filter(None, [call.head.get("x-forwarded-for"), call.source_ip])
         ),
+        "X-Forwarded-Port": (call.head.get("host") or "").partition(":")[2] or "80",
         "X-Forwarded-Proto": "http",
     }
     names = {name.lower() for name in added}

@@ -46,7 +46,7 @@ class PortTaken(Exception):
     """The port is in use; the text names it."""
 
     def __init__(self, port: int) -> None:
-        super().__init__(f"port {port} on 127.0.0.1 is taken; choose another with PORT=…")
+        super().__init__(f"port {port} on 127.0.0.1 is taken")
         self.port = port
 
 
