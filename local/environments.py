@@ -180,6 +180,7 @@ class Environment:
         """The function's timeout, or the end of a long idleness: either way the process ends."""
         invocation = self._invocation
         self._owner.forget(self)
+        self._stopping = True  # even if the process is only just being made
         if invocation is not None:
             seconds = f"{self._function.timeout_s:.2f} seconds"
             message = f"RequestId: {invocation.id} Error: Task timed out after {seconds}"

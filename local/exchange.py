@@ -86,11 +86,15 @@ class Relay:
             await self._exchange.writer.drain()
 
 
-async def read_prelude(reply: Reply) -> tuple[bytes, bytes]:
-    """The metadata, and what of the body came with it. Errors: FunctionError, MalformedAnswer."""
+async def read_prelude(reply: Reply, *, idle_s: float) -> tuple[bytes, bytes]:
+    """The metadata, and what of the body came with it.
+
+    Errors: FunctionError, MalformedAnswer, TimeoutError after `idle_s` of silence.
+    """
     held = b""
     while events.DELIMITER not in held[:PRELUDE_BYTES_MAX]:
-        piece = await reply.read() if len(held) < PRELUDE_BYTES_MAX else b""
+        async with asyncio.timeout(idle_s):
+            piece = await reply.read() if len(held) < PRELUDE_BYTES_MAX else b""
         if not piece:
             raise events.MalformedAnswer("no delimiter within the first 16 KB")
         held += piece

@@ -205,7 +205,7 @@ class Gateway:
         deadline_s = asyncio.get_running_loop().time() + timeout_s
         try:
             async with asyncio.timeout_at(deadline_s):
-                metadata, first = await read_prelude(reply)
+                metadata, first = await read_prelude(reply, idle_s=self._patience.stream_idle_s)
             answer = events.prelude(metadata)
         except TimeoutError as exc:
             raise Refused(refusals.TIMED_OUT) from exc

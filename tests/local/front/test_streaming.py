@@ -172,6 +172,13 @@ def test_a_silent_stream_is_cut(start_front: FrontMaker, gate: Gate) -> None:
     assert function.hear() == "end reached"
 
 
+def test_silence_before_the_prelude_is_504(start_front: FrontMaker, gate: Gate) -> None:
+    """The idle timeout counts from the start, and then there is still a status to say so."""
+    front = start_front(patience=Patience(stream_idle_s=0.5))
+    got = ask(front.base_url, "POST", "/stream", {"gate": gate.port, "steps": [{"wait": 1}]})
+    assert got.status == 504
+
+
 def test_the_integration_timeout_is_504_before_the_prelude(
     start_front: FrontMaker, gate: Gate
 ) -> None:
