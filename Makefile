@@ -30,7 +30,7 @@ token: $(VENV)/.osiris-$(ENVIRONMENT) ## print a fresh bearer token of the local
 .PHONY: test
 test: $(VENV)/.osiris-dev .venv-ministack/.osiris .venv-sam/.osiris ## run every test (TESTS= and JOBS= choose)
 	@echo "· running the tests"
-	@$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+	@$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 .PHONY: check
 check: $(VENV)/.osiris-dev ## format, lint, types, import floors, template

@@ -8,6 +8,7 @@ simulated.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from osiris.catalogue import UPSTREAM_KINDS
 
@@ -40,8 +41,8 @@ class Upstreams:
         """The model with the base URL that answers it here."""
         if not self.is_real(model.upstream):
             return model._replace(base_url=self._simulator_url)
-        base_url = self._environ.get(f"{model.upstream.upper()}_BASE_URL") or model.base_url
-        return model._replace(base_url=base_url)
+        named = self._environ.get(f"{model.upstream.upper()}_BASE_URL", "")
+        return model._replace(base_url=_with_version(named) if named else model.base_url)
 
     def secrets(self, models: Iterable[Model]) -> dict[str, str]:
         """The API key of each upstream by the name under which models.yaml refers to it."""
@@ -50,3 +51,9 @@ class Upstreams:
             or _SIMULATED_SECRET
             for model in models
         }
+
+
+def _with_version(base_url: str) -> str:
+    """OpenAI's clients are given …/v1, Anthropic's the bare host; our requests need the former."""
+    is_bare = urlsplit(base_url).path.strip("/") == ""
+    return base_url.rstrip("/") + ("/v1" if is_bare else "")
