@@ -310,3 +310,17 @@ def test_keys_for_encryption_are_passed_over(issuer: Issuer) -> None:
     """A key that is not for signatures does not verify one."""
     issuer.server.publish(public_jwk(RSA, "one", use="enc"), public_jwk(EC, "two"))
     assert issuer.refusal(token(RSA)) == "no such key of the issuer"
+
+
+def test_one_odd_key_does_not_hide_the_others(issuer: Issuer) -> None:
+    """Keys of kinds and contents that we can't read are passed over."""
+    odd: list[dict[str, Any]] = [
+        {"kid": "a", "kty": "RSA", "n": 7, "e": 3},
+        {"kid": "b", "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
+        {"kid": "c", "kty": "lattice"},
+        {"kid": "d", "kty": "RSA", "alg": ["RS256"]},
+        {"kid": "e"},
+        {},
+    ]
+    issuer.server.publish(*odd, public_jwk(RSA, "one"))
+    assert issuer.tokens.account_id(token(RSA)) == account_id(ISSUER, "ada")

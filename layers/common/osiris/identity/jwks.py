@@ -48,7 +48,7 @@ class IssuerKeys:
         self._now_ms = now_ms
         self._last: _Reading | None = None
         self._read_again_at_ms = 0
-        self._failure: IdentityUnavailable | None = None
+        self._failure: str | None = None
 
     def find(self, key_id: str | None) -> PyJWK | None:
         """The key of that id, or None. No id means the only key, where there is but one.
@@ -61,7 +61,7 @@ class IssuerKeys:
             self._read(now_ms)
         found = found or self._known(key_id, now_ms, USABLE_MS)
         if found is None and self._failure is not None:
-            raise self._failure
+            raise IdentityUnavailable(details=self._failure)
         return found
 
     def _known(self, key_id: str | None, now_ms: int, age_ms_max: int) -> PyJWK | None:
@@ -76,7 +76,7 @@ class IssuerKeys:
         try:
             self._last = _Reading(_usable_keys(self._read_text()), now_ms)
         except IdentityUnavailable as failure:
-            self._failure = failure
+            self._failure = failure.details
             self._read_again_at_ms = now_ms + READ_AGAIN_AFTER_FAILURE_MS
         else:
             self._failure = None
@@ -130,6 +130,7 @@ def _key(jwk: dict[str, Any]) -> PyJWK | None:
         return None
     try:
         key = PyJWK(jwk)
-    except PyJWTError:
+    except (PyJWTError, ValueError, TypeError, AttributeError):
+        # One key that nobody can read must not hide the others.
         return None
     return key if key.algorithm_name in ALGORITHMS else None
