@@ -149,9 +149,10 @@ def set_rate_limit(app: FullApp, key_id: str, limit: int) -> Key:
             raise KeyNotFound
         if len(key.window) == limit:
             return key
-        resized = window.resized(key.window, limit, app.now_ms())
+        now_ms = app.now_ms()
+        resized = window.resized(key.window, limit, now_ms)
         try:
-            return patiently(app, partial(app.accounts.set_window, key, resized))
+            return patiently(app, partial(app.accounts.set_window, key, resized, now_ms))
         except ChangedMeanwhile:
             continue
     raise ChangedMeanwhile

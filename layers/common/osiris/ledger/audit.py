@@ -3,7 +3,7 @@
 I1  balance = sum of entries − sum of those whose hold is still open.
 I2  available = balance − sum of holds.
 I3  a request is settled at most once: what was spent, and how often, agrees with the entries.
-I5  no 60 s hold more admissions than the key's limit.
+I5  no 60 s hold more admissions than the key's limit, since it was set.
 I6  an account has at most 10 keys that are not deleted, and they are those it names; it ever had
     at most one trial key.
 (A request has at most one entry because the ledger's key is the request's id.)
@@ -44,7 +44,8 @@ def key_differences(key: Key, entries: Sequence[Entry]) -> list[Difference]:
         if expected != stored
     ]
     admitted = {entry.id for entry in entries if entry.type == CHARGE} | key.holds.keys()
-    most = most_in_window(made_at_ms(request_id) for request_id in admitted)
+    times_ms = map(made_at_ms, admitted)
+    most = most_in_window(at_ms for at_ms in times_ms if at_ms > key.limit_set_at_ms)
     if most > len(key.window):
         found.append(Difference("I5", key.id, "admissions in 60 s", len(key.window), most))
     return found

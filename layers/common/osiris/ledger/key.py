@@ -27,7 +27,8 @@ class Key(NamedTuple):
 
     `available_nano` is `balance_nano` less all holds. `expires_at_ms` is 0 while the key never had
     credit. `spent_nano` and `requests` sum up its settled charges. `window` has as many slots as
-    the key may make requests in 60 s; `holds` maps a request's id to the amount held for it.
+    the key may make requests in 60 s, since `limit_set_at_ms`; `holds` maps a request's id to the
+    amount held for it.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Key(NamedTuple):
     spent_nano: int
     requests: int
     expires_at_ms: int
+    limit_set_at_ms: int
     window: list[int]
     holds: dict[str, int]
 
@@ -89,6 +91,7 @@ def new_key(
         spent_nano=0,
         requests=0,
         expires_at_ms=expires_at_ms,
+        limit_set_at_ms=0,
         window=[0] * rate_limit,
         holds={},
     )

@@ -152,14 +152,14 @@ class Accounts:
                 raise ChangedMeanwhile from failed
             return stored
 
-    def set_window(self, key: Key, window: list[int]) -> Key:
+    def set_window(self, key: Key, window: list[int], now_ms: int) -> Key:
         """Give the key, as it was seen, another window: one of as many slots as its new limit.
 
         Raises KeyNotFound, or ChangedMeanwhile when a request was admitted since it was seen.
         """
-        values = {":seen": key.window, ":new": window}
+        values = {":seen": key.window, ":new": window, ":now": now_ms}
         names = {"#window": "window"}
-        update = "SET #window = :new"
+        update = "SET #window = :new, limit_set_at_ms = :now"
         try:
             return self._update(key.account_id, key.id, update, values, names, RESIZE_CONDITIONS)
         except ConditionFailed as failed:

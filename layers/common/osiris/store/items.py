@@ -14,7 +14,8 @@ from osiris.usage import Tokens
 Item = dict[str, Any]
 
 _DAY_MS = 86_400_000
-_NO_OLD_SECRET: Item = {"old_secret_hash": b"", "old_secret_until_ms": 0}
+# What most keys never have is not stored.
+_ABSENT: Item = {"old_secret_hash": b"", "old_secret_until_ms": 0, "limit_set_at_ms": 0}
 _LISTS = ("tokens", "prices")
 
 
@@ -32,8 +33,9 @@ def key_item(key: Key) -> Item:
     """A key as it is put at its creation."""
     attributes = key._asdict()
     attributes["pk"] = key_pk(attributes.pop("id"))
-    if not key.old_secret_hash:
-        del attributes["old_secret_hash"], attributes["old_secret_until_ms"]
+    for name, absent in _ABSENT.items():
+        if attributes[name] == absent:
+            del attributes[name]
     if key.expires_at_ms:
         attributes["expiry_day"] = expiry_day(key.expires_at_ms)
     return typed_item(attributes)
@@ -51,7 +53,7 @@ def key_as_stored(item: Item) -> Key:
     attributes = plain_item(item)
     attributes["id"] = attributes.pop("pk").removeprefix("key#")
     attributes.pop("expiry_day", None)
-    return Key(**(_NO_OLD_SECRET | attributes))
+    return Key(**(_ABSENT | attributes))
 
 
 def is_key(item: Item) -> bool:
