@@ -12,11 +12,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from osiris import secrets_text
 from osiris.app.full import FullApp, wired
 from osiris.errors import StoreUnavailable
+from osiris.flows.keys import Issued, create
 from osiris.ids import request_id
 from osiris.ledger.entry import CHARGE, Entry
-from osiris.ledger.key import Key
+from osiris.ledger.key import ACCOUNT_KEYS_MAX, Key
 from osiris.settings import from_environ
 from osiris.store.items import key_of, key_pk
 from osiris.store.transport import Payload, TransactionCanceled, TransactionConflict, Transport
@@ -113,6 +115,21 @@ def settled(world: World, key: Key, opened: str, hold_nano: int, cost_nano: int)
     entry = Entry(key.id, opened, CHARGE, -cost_nano, world.now_ms, reason="test")
     world.app.ledger.record(entry)
     world.app.keys.settle(key.id, request_id=opened, hold_nano=hold_nano, amount_nano=-cost_nano)
+
+
+def fill(world: World, account_id: str, *, room: int = 0) -> list[Issued]:
+    """As many keys as the account may have, but for `room`."""
+    return [
+        create(world.app, account_id, name=f"key {number}")
+        for number in range(ACCOUNT_KEYS_MAX - room)
+    ]
+
+
+def accepted(world: World, secret: str) -> bool:
+    """Whether the key would let a request with this secret in, by its secret alone."""
+    parsed = secrets_text.parse(secret)
+    assert parsed is not None
+    return world.stored_key(parsed.key_id).accepts(parsed.hash, world.now_ms)
 
 
 class FaultyTransport:
