@@ -1,7 +1,7 @@
 """`make run`: starts the whole product on this machine, says how to use it, and ends it again.
 
-Ctrl-C and SIGTERM begin the end; what was started ends in order, and a second signal changes
-nothing. The parts are in :mod:`local.stack`, which tests use directly.
+Ctrl-C and SIGTERM begin the end at any moment; what was started ends in order, and a second signal
+changes nothing. The parts are in :mod:`local.stack`, which tests use directly.
 """
 
 from __future__ import annotations
@@ -15,20 +15,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.children import ChildFailed
-from local.cloud import forget_own_aws
-from local.front import PortTaken
-from local.resources import TemplateChanged
-from local.stack import LocalStack
 from local.state import STATE_DIR, StateInUse
-from local.welcome import welcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
+    from local.stack import LocalStack
+
 _WATCH_INTERVAL_S = 1
-_SENTENCES = (PortTaken, StateInUse, ChildFailed, TemplateChanged)
 
 
 class _Ending(BaseException):
@@ -40,33 +35,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _begin_ending)
-    forget_own_aws()
-    stack = LocalStack(
-        state_dir=options.state,
-        port=options.port,
-        environ=os.environ,
-        shows_log=options.log,
-    )
-    logging.basicConfig(filename=stack.state.log("run"), level=logging.INFO)
-    print("Starting Osiris …", flush=True)
     try:
-        with stack:
-            print(welcome(stack), flush=True)
-            return _watch(stack)
+        print("Starting Osiris …", flush=True)
+        return _serve(options)
     except _Ending:
         print("Ended.", flush=True)
         return 0
-    except _SENTENCES as problem:
+
+
+def _serve(options: argparse.Namespace) -> int:
+    # These take a second to import, in which a signal shall already end us in order.
+    from local.children import ChildFailed
+    from local.cloud import forget_own_aws
+    from local.front import PortTaken
+    from local.resources import TemplateChanged
+    from local.stack import LocalStack
+    from local.welcome import welcome
+
+    forget_own_aws()
+    try:
+        stack = LocalStack(
+            state_dir=options.state,
+            port=options.port,
+            environ=os.environ,
+            shows_log=options.log,
+        )
+        logging.basicConfig(filename=stack.state.log("run"), level=logging.INFO)
+        with stack:
+            print(welcome(stack), flush=True)
+            return _watch(stack)
+    except (PortTaken, StateInUse, ChildFailed, TemplateChanged) as problem:
         print(f"Osiris did not start: {problem}.", file=sys.stderr)
-        if isinstance(problem, PortTaken):
-            print("Choose another: make run PORT=8081", file=sys.stderr)
         return 1
 
 
 def _watch(stack: LocalStack) -> int:
     while (problem := stack.failed()) is None:
         time.sleep(_WATCH_INTERVAL_S)
-    print(f"Ending, since {problem}", file=sys.stderr)
+    print(f"Ending, since {problem}.", file=sys.stderr)
     return 1
 
 

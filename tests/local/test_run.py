@@ -65,16 +65,19 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in os.environ if name not in _REAL_UPSTREAM_KEYS}
 
 
-def _start(path: Path, *arguments: str) -> Running:
-    command = [sys.executable, "-m", "local.run", "--state", str(path), *arguments]
-    process = subprocess.Popen(
-        command,
+def _popen(path: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.run", "--state", str(path), *arguments],
         cwd=REPOSITORY,
         env=_environment() | {"AWS_PROFILE": "somebody-else"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def _start(path: Path, *arguments: str) -> Running:
+    process = _popen(path, *arguments)
     assert process.stdout is not None
     printed = ""
     for line in process.stdout:
@@ -229,6 +232,17 @@ def test_it_ends_everything_and_begins_again_where_it_was(
     again = _get(f"{environment['OSIRIS_BASE_URL']}/key", environment["OSIRIS_API_KEY"])
     assert again["balance"] == spent["balance"]
     assert second.end(number)[0] == 0
+
+
+def test_a_signal_while_it_starts_ends_it_in_order(tmp_path: Path) -> None:
+    """Ctrl-C before it is ready ends it as well: no traceback, and 0."""
+    process = _popen(tmp_path, "--port", "0")
+    assert process.stdout is not None
+    with process:
+        assert process.stdout.readline() == "Starting Osiris …\n"
+        process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=_END_TIMEOUT_S)[0]
+    assert (process.returncode, printed) == (0, "Ended.\n")
 
 
 @linux_only
