@@ -64,7 +64,12 @@ def _serve(options: argparse.Namespace) -> int:
         with stack:
             print(welcome(stack), flush=True)
             return _watch(stack)
-    except (PortTaken, StateInUse, ChildFailed, TemplateChanged) as problem:
+    except PortTaken as problem:
+        print(
+            f"Osiris did not start: {problem}. Choose another: make run PORT=8081", file=sys.stderr
+        )
+        return 1
+    except (StateInUse, ChildFailed, TemplateChanged) as problem:
         print(f"Osiris did not start: {problem}.", file=sys.stderr)
         return 1
 
