@@ -6,7 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 BASH = shutil.which("bash") or "/bin/bash"
@@ -56,3 +59,37 @@ def test_the_callers_python_comes_first(tmp_path: Path) -> None:
     """PYTHON= names one that is in none of the usual places."""
     answer = _find_python(tmp_path, PYTHON=sys.executable)
     assert (answer.returncode, answer.stdout.strip()) == (0, sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("lock", "inputs"),
+    [
+        ("run", ["run"]),
+        ("dev", ["run", "dev"]),
+        ("ministack", ["ministack"]),
+        ("sam", ["sam"]),
+    ],
+)
+def test_the_locks_hold_what_was_asked_for(lock: str, inputs: list[str]) -> None:
+    """Each package is in its lock, pinned as asked, with hashes, and no registry is named."""
+    text = (REPOSITORY / "requirements" / f"{lock}.txt").read_text()
+    locked = dict(re.findall(r"^([a-z0-9.-]+)==(\S+) .*\\\n    --hash=sha256:", text, re.MULTILINE))
+    for line in _asked_for(inputs):
+        name, _, version = line.partition("==")
+        assert name in locked, f"{line}: run make lock"
+        assert version in ("", locked[name]), f"{line}: run make lock"
+    assert "://" not in text
+    assert len(locked) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE))
+
+
+def _asked_for(inputs: list[str]) -> list[str]:
+    """The lines of the .in files, and what the layer itself depends on where it is installed."""
+    folder = REPOSITORY / "requirements"
+    lines = [line for name in inputs for line in (folder / f"{name}.in").read_text().splitlines()]
+    if "run" in inputs:
+        project = tomllib.loads((REPOSITORY / "layers/common/pyproject.toml").read_text())[
+            "project"
+        ]
+        lines += [*project["dependencies"], *project["optional-dependencies"]["cli"]]
+    asked = [re.sub(r"\[.*\]", "", line.partition("#")[0]).strip().lower() for line in lines]
+    return [line for line in asked if line]
