@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
@@ -15,16 +16,18 @@ from local.upstream import UpstreamSimulator
 from osiris import secrets_text
 from osiris.app.full import wired
 from osiris.app.lean import now_ms, sleep_ms
-from osiris.flows import credit, keys
+from osiris.flows import credit, keys, settlement
 from osiris.flows.audit import audit
+from osiris.ids import request_id
 from osiris.money import nano_from_dollars
 from osiris.settings import from_environ
 from osiris.store.transport_boto3 import Boto3Transport
 from osiris.telemetry import Telemetry
+from osiris.window import free_slots
 from tests.e2e.dynamodb_proxy import DynamoDBProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from osiris.app.full import FullApp
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from osiris.ledger.key import Key
 
 ACCOUNT = "e2e-account"
+SHORT_WAITS = {"OSIRIS_KEEP_ALIVE_MS": "200", "OSIRIS_UPSTREAM_SILENCE_MS": "1000"}
 
 
 class Harness(NamedTuple):
@@ -48,6 +52,24 @@ class Harness(NamedTuple):
         if dollars != "0":
             credit.grant(self.app, issued.key.id, amount_nano=nano_from_dollars(dollars), days=30)
         return issued.secret
+
+    def open_request(self, secret: str, *, dollars: str) -> Callable[[], object]:
+        """Admit a request that nobody serves and that holds so much; call the result to end it."""
+        parsed = secrets_text.parse(secret)
+        assert parsed is not None
+        at_ms, hold_nano = now_ms(), nano_from_dollars(dollars)
+        id = request_id(at_ms, os.urandom(16))
+        admission = self.app.keys.admit(
+            parsed.key_id,
+            secret_hash=parsed.hash,
+            request_id=id,
+            hold_nano=hold_nano,
+            slot=free_slots(self.key(secret).window, at_ms)[0],
+            open_requests_max=self.app.settings.open_requests_max,
+            now_ms=at_ms,
+        )
+        assert admission.admitted
+        return partial(settlement.finish, self.app, parsed.key_id, id, hold_nano)
 
     def chat(
         self, secret: str, steering: str, *, stream: bool = False, **more: Any
@@ -101,13 +123,18 @@ class Harness(NamedTuple):
 
 
 @contextmanager
-def running(path: Path, proxy_environment: dict[str, str]) -> Iterator[Harness]:
-    """A stack on the path, whose proxy function gets these variables on top."""
+def running(
+    path: Path, proxy_environment: Mapping[str, str], parameters: Mapping[str, str]
+) -> Iterator[Harness]:
+    """A stack on the path, of the template with these parameters.
+
+    Its proxy function gets the variables on top.
+    """
     with UpstreamSimulator(port=0) as simulator, DynamoDBProxy() as proxy:
         stack = LocalStack(
             state_dir=path,
             upstream_url=simulator.base_url,
-            parameters={"HoldLapseMs": "1000"},
+            parameters=parameters,
             function_environment={
                 "ProxyFunction": {"AWS_ENDPOINT_URL_DYNAMODB": proxy.url, **proxy_environment}
             },
@@ -126,8 +153,14 @@ def running(path: Path, proxy_environment: dict[str, str]) -> Iterator[Harness]:
 
 
 @pytest.fixture(scope="module")
-def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
-    """One stack for a module's tests, with short waits."""
-    waits = {"OSIRIS_KEEP_ALIVE_MS": "200", "OSIRIS_UPSTREAM_SILENCE_MS": "1000"}
-    with running(tmp_path_factory.mktemp("stack"), waits) as started:
+def harness(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Harness]:
+    """One stack for a module's tests, with short waits.
+
+    A module's PROXY_ENVIRONMENT and PARAMETERS say what else it wants.
+    """
+    variables = SHORT_WAITS | getattr(request.module, "PROXY_ENVIRONMENT", {})
+    parameters = getattr(request.module, "PARAMETERS", {})
+    with running(tmp_path_factory.mktemp("stack"), variables, parameters) as started:
         yield started

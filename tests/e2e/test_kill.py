@@ -17,6 +17,7 @@ from tests.e2e.dynamodb_proxy import Harm
 if TYPE_CHECKING:
     from tests.e2e.conftest import Harness
 
+PARAMETERS = {"HoldLapseMs": "1000"}
 STEERING = "[sim input=10000 output=2000 chunk_tokens=1000]"
 COST_NANO = nano_from_dollars("0.1")
 FUNDED_NANO = nano_from_dollars("100")
