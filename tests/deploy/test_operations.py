@@ -75,6 +75,14 @@ def test_every_metric_is_explained() -> None:
     assert f"namespace `{telemetry.NAMESPACE}`" in PAGE
 
 
+def test_every_log_line_is_explained() -> None:
+    """The table of events holds every event that the code logs."""
+    logged = set()
+    for path in (REPOSITORY / "layers/common/osiris").rglob("*.py"):
+        logged |= set(re.findall(r"\.line\(\s*\"(\w+)\"", path.read_text()))
+    assert names_in_table("Logs") == logged
+
+
 def test_every_output_is_named(template: dict[str, Any]) -> None:
     """Whoever reads the stack's outputs finds each of them here."""
     for name in template["Outputs"]:
