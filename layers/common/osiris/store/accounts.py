@@ -9,13 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from osiris.errors import (
-    ChangedMeanwhile,
-    KeyNotFound,
-    StoreUnavailable,
-    TooManyKeys,
-    TrialAlreadyGranted,
-)
+from osiris.errors import ChangedMeanwhile, KeyNotFound, StoreUnavailable
+from osiris.ledger.creation import creation_refusal
 from osiris.ledger.key import ACCOUNT_KEYS_MAX, DELETED, TRIAL, Account
 from osiris.store.items import account_of, account_pk, key_item, key_of, key_pk
 from osiris.store.transaction import transact
@@ -25,7 +20,6 @@ from osiris.store.values import typed, typed_item
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from osiris.errors import OsirisError
     from osiris.ledger.entry import Entry
     from osiris.ledger.key import Key
     from osiris.store.ledger import Ledger
@@ -220,25 +214,6 @@ class Accounts:
             },
         )
         return key_of(answer["Attributes"])
-
-
-def creation_refusal(
-    key: Key, *, account: Account | None, stored: Key | None
-) -> OsirisError | None:
-    """Why the key was not created, from the items that refused it; None when it stands.
-
-    `account` and `stored` are None where the write on them would have been applied. An account
-    that names the key's fresh id, or a key with its secret, is the work of an earlier try.
-    """
-    if stored is not None:
-        assert stored.secret_hash == key.secret_hash, "two keys got the same id"
-        return None
-    assert account is not None
-    if key.id in account.keys:
-        return None
-    if key.kind == TRIAL and account.trial_granted_at_ms:
-        return TrialAlreadyGranted()
-    return TooManyKeys()
 
 
 def _own_key(failed: ConditionFailed, account_id: str) -> Key:
