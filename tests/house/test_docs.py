@@ -28,12 +28,12 @@ def rows(page: str) -> list[list[str]]:
 
 
 def leaves(error: type[OsirisError]) -> list[type[OsirisError]]:
-    """The classes of the error tree that are raised."""
-    below = error.__subclasses__()
+    """The classes of the tree in `errors` that are raised."""
+    below = [part for part in error.__subclasses__() if part.__module__ == errors.__name__]
     return [error] if not below else [leaf for part in below for leaf in leaves(part)]
 
 
-OURS = [leaf for leaf in leaves(OsirisError) if leaf.__module__ == errors.__name__]
+OURS = leaves(OsirisError)
 
 
 def test_settings_page_is_the_settings_table() -> None:
