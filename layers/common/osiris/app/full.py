@@ -17,7 +17,7 @@ from osiris.store.models import Models
 from osiris.store.postings import Postings
 from osiris.store.scans import Scans
 from osiris.store.secrets import Secrets
-from osiris.store.transport_boto3 import Boto3Transport, dynamodb_client
+from osiris.store.transport_boto3 import Boto3Transport, client_of
 from osiris.store.usage import UsageRollups
 from osiris.telemetry import Telemetry
 from osiris.upstream import Upstreams
@@ -49,17 +49,23 @@ class FullApp(App):
         self.usage = usage
 
 
-def full_app(environ: Mapping[str, str], *, needs: Iterable[str]) -> FullApp:
+def full_app(
+    environ: Mapping[str, str],
+    *,
+    needs: Iterable[str],
+    write: Callable[[str], object] | None = None,
+) -> FullApp:
     """The app of an environment; `needs` names the settings that its caller uses.
 
-    Nothing is connected to before it is used. Raises SettingMissing.
+    Log lines go to `write`, by default to standard output, where Lambda collects them. Nothing is
+    connected to before it is used. Raises SettingMissing.
     """
     settings = from_environ(environ, needs=needs)
     _check_trial(settings)
     return wired(
         settings,
-        Boto3Transport(dynamodb_client()),
-        telemetry=Telemetry(_write, now_ms),
+        Boto3Transport(client_of("dynamodb")),
+        telemetry=Telemetry(write or _write, now_ms),
         now_ms=now_ms,
         entropy=os.urandom,
         sleep_ms=sleep_ms,

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from osiris.errors import StoreUnavailable
+from osiris.settings import SettingMissing
 from osiris.store.transport import (
     CALL_TRIES_MAX,
     ConditionFailed,
@@ -30,9 +31,15 @@ CONFIG = Config(
 CONFLICT_WAIT_S = 0.05
 
 
-def dynamodb_client() -> Any:
-    """A client with our time limits; region, credentials and endpoint are boto3's own affair."""
-    return boto3.client("dynamodb", config=CONFIG)
+def client_of(service: str) -> Any:
+    """A client with our time limits; region, credentials and endpoint are boto3's own affair.
+
+    Raises SettingMissing when these don't make a client: no region, an unknown profile.
+    """
+    try:
+        return boto3.client(service, config=CONFIG)
+    except (BotoCoreError, ValueError) as error:
+        raise SettingMissing(f"AWS can't be reached so: {error}") from error
 
 
 class Boto3Transport:

@@ -1,0 +1,64 @@
+"""`osiris secrets`: the API keys that upstreams know us by."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from osiris.cli.operator import Operator, as_json
+from osiris.cli.output import note, show_json
+from osiris.flows.model_fields import checked_secret_name
+
+# A parameter of SSM's standard tier holds no more.
+SECRET_BYTES_MAX = 4_096
+
+
+class _SecretName(click.ParamType[str]):
+    name = "secret name"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        try:
+            return checked_secret_name(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.group()
+def secrets() -> None:
+    """The API keys that upstreams know us by."""
+
+
+@secrets.command("set")
+@click.argument("name", type=_SecretName())
+@as_json
+@click.pass_obj
+def set_secret(operator: Operator, name: str) -> None:
+    """Set the secret that models.yaml calls NAME, an SSM SecureString.
+
+    The text is asked for, unseen, or read from standard input; never from the command line, which
+    others can read. It is used within five minutes.
+
+    \b
+    osiris secrets set anthropic
+    osiris secrets set anthropic < key.txt
+    """
+    writes = operator.secret_writes()
+    version = writes.put(name, _text())
+    if operator.wants_json:
+        show_json({"name": name, "version": version})
+    else:
+        note(f"Set {name}, version {version}. It is used within five minutes.")
+
+
+def _text() -> str:
+    if sys.stdin.isatty():
+        text = click.prompt("Secret", hide_input=True, err=True)
+    else:
+        text = sys.stdin.read(SECRET_BYTES_MAX * 2)
+    text = text.strip()
+    if not (text.isascii() and text.isprintable() and 0 < len(text) <= SECRET_BYTES_MAX):
+        problem = f"A secret is 1 to {SECRET_BYTES_MAX} printable ASCII characters on one line."
+        raise click.ClickException(problem)
+    return str(text)
