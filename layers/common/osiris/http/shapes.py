@@ -9,7 +9,7 @@ from osiris import window
 from osiris.ledger.entry import LAPSED
 from osiris.money import ceil_div, decimal_text, dollars_from_nano
 from osiris.secrets_text import shown_prefix
-from osiris.usage import MINIMUM_CHARGE_NANO, cost_nano
+from osiris.usage import cost_nano
 
 if TYPE_CHECKING:
     from osiris.catalogue import Model, Prices
@@ -63,7 +63,7 @@ def request_json(entry: Entry) -> dict[str, Any]:
         "settled_at": time_json(entry.at_ms),
     }
     if entry.charge is not None:
-        shown |= _charge_json(entry.charge)
+        shown |= _charge_json(entry.charge, entry.cost_nano)
     return shown
 
 
@@ -108,15 +108,14 @@ def rate_limit_headers(key: Key, now_ms: int) -> list[tuple[str, str]]:
     ]
 
 
-def _charge_json(charge: Charge) -> dict[str, Any]:
-    cost = cost_nano(charge.tokens, charge.prices)
+def _charge_json(charge: Charge, charged_nano: int) -> dict[str, Any]:
     return {
         "model": charge.model,
         "upstream": charge.upstream,
         "streamed": charge.streamed,
         "tokens": charge.tokens._asdict(),
         "prices_per_mtok": _prices_json(charge.prices),
-        "minimum_applied": any(charge.tokens) and cost < MINIMUM_CHARGE_NANO,
+        "minimum_applied": charged_nano > cost_nano(charge.tokens, charge.prices),
         "estimated": charge.estimated,
         "bounded": charge.bounded,
         "duration_ms": charge.duration_ms,
