@@ -84,8 +84,9 @@ def _reconcile_segment(
 def _roll_up(app: FullApp, key: Key, from_ms: int, now_ms: int) -> tuple[int, int]:
     """Up to when the key's hours are rolled up now, and how many rollups were written."""
     until_ms = closed_until_ms(_still_open(app, key, now_ms), now_ms)
-    since_ms = max(from_ms, key.created_at_ms - key.created_at_ms % HOUR_MS)
-    if since_ms >= until_ms or key.last_used_at_ms < since_ms:
+    # Hosts' clocks differ a little: an hour's grace keeps the requests at the edge of one.
+    since_ms = max(from_ms, key.created_at_ms - key.created_at_ms % HOUR_MS - HOUR_MS)
+    if since_ms >= until_ms or key.last_used_at_ms < since_ms - HOUR_MS:
         return until_ms, 0
     written = 0
     for rollup in rolled_up(app.ledger.entries(key.id, from_ms=since_ms, until_ms=until_ms)):
