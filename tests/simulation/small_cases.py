@@ -1,0 +1,144 @@
+"""Small cases, whole: every order of their calls, with a fault at any one of them.
+
+Functions run on to their next call of the store, so that each step is one call, or one fault.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.simulation.choices import Path
+from tests.simulation.histories import LAPSE_MS, TOKEN_NANO, History, Setting
+from tests.simulation.upstreams import Script
+from tests.simulation.world import FAULTS, Weather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.simulation.choices import Choices
+
+CRASHES = ("crash_before", "crash_after")
+REPLIES = ("lost", "late", "down")
+ANSWER = Script(end="done", stream=True, chunks=1, tokens=3, reports=True, held_tokens=5)
+SHORT_LAPSE_MS = 2_000
+
+
+class Case(NamedTuple):
+    """What happens in it, in any order, with so many of these faults and jumps of the clock."""
+
+    plan: Callable[[History], None]
+    setting: Setting
+    faults: tuple[str, ...] = FAULTS
+    faults_max: int = 1
+    jumps: tuple[int, ...] = ()
+
+    def history(self, choices: Choices) -> History:
+        """One of its histories, before it runs."""
+        weather = Weather(
+            faults=dict.fromkeys(self.faults, 0.1),
+            faults_max=self.faults_max,
+            jumps=dict.fromkeys(self.jumps, 1.0),
+            jumps_max=len(self.jumps),
+        )
+        history = History(choices, self.setting, weather)
+        self.plan(history)
+        return history
+
+    def histories(self, most: int) -> Iterator[History]:
+        """All its histories, as many as `most`."""
+        path: Path | None = Path()
+        for _ in range(most):
+            if path is None:
+                return
+            yield self.history(path)
+            path = path.next()
+
+
+def after_a_lost_request(history: History) -> None:
+    """A request that has no room until the hold of another, long dead, is given back."""
+    history.lost_request(ANSWER)
+    history.request(ANSWER)
+
+
+def _requests(count: int) -> Callable[[History], None]:
+    def plan(history: History) -> None:
+        for _ in range(count):
+            history.request(ANSWER)
+
+    return plan
+
+
+def _request_and(*changes: str) -> Callable[[History], None]:
+    def plan(history: History) -> None:
+        history.request(ANSWER)
+        for change in changes:
+            if change == "finisher":
+                history.finisher()
+            elif change == "reconciler":
+                history.reconciler()
+            elif change == "request":
+                history.request(ANSWER)
+            else:
+                history.change(change)
+
+    return plan
+
+
+def _changes(*changes: str) -> Callable[[History], None]:
+    def plan(history: History) -> None:
+        for change in changes:
+            history.change(change)
+
+    return plan
+
+
+def _setting(
+    *, limit: int = 2, open_max: int = 2, tokens: int = 20, lapse_ms: int = LAPSE_MS
+) -> Setting:
+    return Setting(
+        limit=limit,
+        open_max=open_max,
+        balance_nano=tokens * TOKEN_NANO,
+        processes=9,
+        lapse_ms=lapse_ms,
+        tokens_work=False,
+        eager=True,
+    )
+
+
+CASES = {
+    "two requests, one slot": Case(_requests(2), _setting(limit=1)),
+    "two requests, room for one": Case(
+        _requests(2), _setting(limit=2, open_max=1), ("crash_after",)
+    ),
+    "two requests, credit for one": Case(_requests(2), _setting(tokens=1), CRASHES),
+    "a request that lapses under way": Case(
+        _request_and("finisher"),
+        _setting(limit=1, lapse_ms=SHORT_LAPSE_MS),
+        ("crash_after", "late"),
+        jumps=(SHORT_LAPSE_MS,),
+    ),
+    "a request after a lost one": Case(after_a_lost_request, _setting(open_max=1)),
+    "a request, its key deleted": Case(_request_and("confirm"), _setting(), ("crash_after",)),
+    "a request, a smaller limit": Case(_request_and("limit 2"), _setting(limit=3), ("late",)),
+    "a grant, a deletion": Case(_changes("grant", "confirm"), _setting(), REPLIES),
+    "a creation, a grant to it": Case(_changes("stock"), _setting()),
+    "two rotations": Case(_changes("overlap", "overlap"), _setting()),
+    "one request, two faults": Case(_requests(1), _setting(limit=1), faults_max=2),
+}
+# The same with every fault, and more: `python -m tests.simulation --small`.
+LARGE_CASES = {
+    **{name: case._replace(faults=FAULTS) for name, case in CASES.items()},
+    "a request, the reconciler": Case(
+        _request_and("reconciler"), _setting(lapse_ms=SHORT_LAPSE_MS), jumps=(SHORT_LAPSE_MS,)
+    ),
+    "a request, a grant": Case(_request_and("grant"), _setting()),
+    "two requests, a lapse": Case(
+        _requests(2), _setting(limit=1, lapse_ms=SHORT_LAPSE_MS), jumps=(SHORT_LAPSE_MS,)
+    ),
+    "two requests, two faults": Case(_requests(2), _setting(limit=1), faults_max=2),
+    "a request, another limit": Case(
+        _request_and("limit 1"), _setting(), faults_max=2, jumps=(60_000,)
+    ),
+    "a request, a request, a deletion": Case(_request_and("request", "confirm"), _setting()),
+}

@@ -1,0 +1,75 @@
+"""The protocol of money under faults: histories by seed, and small cases whole.
+
+Each history runs the product's own flows and holds DESIGN's invariants after every write; see
+`tests.simulation.rules` for what they are, and `tests.simulation.world` for what befalls a call.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.histories import by_seed
+from tests.simulation.small_cases import CASES, Case
+
+SEEDS = 300
+SEEDS_A_TEST = 50
+HISTORIES_MAX = 5_000
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))
+def test_histories_hold(first: int) -> None:
+    """Whatever is killed, lost, repeated, late or out of reach, every invariant holds."""
+    for seed in range(first, first + SEEDS_A_TEST):
+        history = by_seed(seed)
+        try:
+            history.run()
+        except Exception as error:
+            error.add_note("\n".join([*history.world.history, f"seed {seed}"]))
+            raise
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_small_cases_hold_whole(case: Case) -> None:
+    """Every order of a small case's calls, with a fault at any of them, holds."""
+    count = 0
+    for history in case.histories(HISTORIES_MAX):
+        count += 1
+        try:
+            history.run()
+        except Exception as error:
+            error.add_note("\n".join(history.world.history))
+            raise
+    assert 20 < count < HISTORIES_MAX
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 17])
+def test_a_seed_is_the_same_history_again(seed: int) -> None:
+    """The same seed is the same history, step by step."""
+    histories = []
+    for _ in range(2):
+        history = by_seed(seed)
+        history.run()
+        histories.append(history.world.history)
+    assert histories[0] == histories[1]
+
+
+def test_the_histories_see_every_fault_and_end() -> None:
+    """Among the seeds of the tests is every fault, and a client for every kind of end."""
+    seen: set[str] = set()
+    ends: set[str] = set()
+    for seed in range(120):
+        history = by_seed(seed)
+        history.run()
+        seen |= {line.split()[-1] for line in history.world.history if "is killed" in line}
+        for line in history.world.history:
+            told = line[22:].strip()
+            seen.add(told.split(":")[0])
+        ends |= {client.end for client in history.clients}
+    assert seen >= {"crash_before", "crash_after", "lost", "late", "away", "down", "conflict"}
+    assert seen >= {"times out", "is killed"}
+    assert ends >= {
+        *("well", "left", "killed", "rate_limit_exceeded", "too_many_open_requests"),
+        *("balance_held", "insufficient_balance", "credit_expired", "invalid_api_key"),
+        *("key_disabled", "upstream_failed", "upstream_silent", "upstream_refused"),
+        *("upstream_rejected", "c", "deadline_exceeded", "store_unavailable"),
+    } - {"upstream_rejected"}
