@@ -6,7 +6,10 @@ import http.client
 import json
 import os
 import shlex
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +22,6 @@ from tests.deploy.sam_cli import REPOSITORY, Sam, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = [pytest.mark.sam, pytest.mark.timeout(900)]
 
@@ -153,3 +155,34 @@ def test_the_deployed_reconciler_runs(stack: dict[str, Any], cloud: LocalCloud) 
         answer = client.invoke(FunctionName=resource["PhysicalResourceId"], Payload=event)
         said = answer["Payload"].read().decode()
     assert "FunctionError" not in answer, said
+
+
+def test_the_operators_first_steps_work_on_the_stack(
+    stack: dict[str, Any], cloud: LocalCloud
+) -> None:
+    """docs/operations.md's way to the first key: a secret, the models, a key, its credit."""
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    osiris(cloud, "secrets", "set", "anthropic", said="sk-ant-made-up")
+    osiris(cloud, "models", "apply", str(REPOSITORY / "models.yaml"), "--yes")
+    key = osiris(cloud, "keys", "create", "--account", "me", "--name", "first")
+    granted = osiris(cloud, "grant", key["id"], "5", "--days", "30")
+    assert granted["balance"] == "5"
+    osiris(cloud, "audit")
+    with closing(cloud.client("ssm")) as client:
+        secret = client.get_parameter(Name=f"/{STACK}/anthropic", WithDecryption=True)["Parameter"]
+    assert (secret["Type"], secret["Value"]) == ("SecureString", "sk-ant-made-up")
+
+
+def osiris(cloud: LocalCloud, *arguments: str, said: str = "") -> dict[str, Any]:
+    """The operator's command on the stack; what it answered."""
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("osiris")), "--stack", STACK, *arguments, "--json"],
+        env={**cloud.environment, "PATH": os.environ["PATH"]},
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
