@@ -128,6 +128,9 @@ class FakeResponse:
             raise Silent("simulated")
         return b""
 
+    def leave(self) -> None:
+        """Nothing is left to be closed."""
+
 
 def _usage(script: Script) -> dict[str, Any]:
     return {"prompt_tokens": 10, "completion_tokens": script.tokens}

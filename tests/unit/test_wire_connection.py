@@ -1,5 +1,6 @@
 """The kept-alive connection against real origins on loopback, plain and under TLS."""
 
+import contextlib
 import itertools
 import queue
 import ssl
@@ -526,6 +527,32 @@ def test_events_are_read_one_by_one(transport: Transport) -> None:
         peer.send(b"0\r\n\r\n")
         assert answer.wait(LONG_MS)
         assert answer.read1(1000) == b""
+
+
+def test_leaving_at_the_end_keeps_the_connection(transport: Transport) -> None:
+    """An end that has come unread is taken, so the connection carries the next request, too."""
+    with transport.origin(serving(CHUNKED)) as (connection, origin):
+        for _ in range(2):
+            answer = get(connection)
+            read = b""
+            while read != CHUNKED_BODY:
+                read += answer.read1(1000)
+            assert answer.wait(LONG_MS)
+            answer.leave()
+            answer.leave()
+        assert origin.connections == 1
+
+
+def test_leaving_in_the_middle_ends_the_connection(transport: Transport) -> None:
+    """The peer sees at once that nobody reads any more."""
+    with streaming(transport, CHUNKED_HEAD) as (answer, peer):
+        peer.send(b"1\r\nx\r\n")
+        assert answer.wait(LONG_MS)
+        answer.leave()
+        with contextlib.suppress(OSError):
+            assert peer.sock.recv(1) == b""
+        with pytest.raises(Broken):
+            answer.read1(1)
 
 
 def test_wait_never_promises_too_much(transport: Transport) -> None:

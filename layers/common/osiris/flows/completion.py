@@ -122,6 +122,7 @@ def _whole(call: _Call, response: Response) -> Completion:
         text = _read_whole(call, response)
         meter = read_answer(text)
     except OsirisError as error:
+        response.leave()
         _settle(call, error, Meter(), streamed=False)
         raise
     try:
@@ -179,9 +180,14 @@ def _relay(call: _Call, response: Response) -> Iterator[bytes]:
     except OsirisError as error:
         ended = error
     except GeneratorExit:
+        response.leave()
         _settle(call, DeadlineExceeded(), meter, streamed=True)
         raise
+    if ended is not None:
+        response.leave()  # what nobody reads, the upstream need not write
     entry = _settle(call, ended, meter, streamed=True)
+    if ended is None:
+        response.leave()  # its end has come meanwhile, and the connection is kept
     rest = meter.rest(dollars_from_nano(entry.cost_nano), cut=ended is not None)
     if rest:
         yield rest

@@ -11,10 +11,12 @@ from typing import cast
 
 from osiris.wire.body import Body, ChunkedBody, EndlessBody, LengthBody
 from osiris.wire.channel import Channel
-from osiris.wire.faults import Broken, Silent, TooLarge
+from osiris.wire.faults import Broken, Silent, TooLarge, WireError
 
 # 100 Continue, 103 Early Hints: we ask for none; more than a few are an answer that never comes.
 _INTERIM_ANSWERS_MAX = 8
+# What lies before an end that is read in passing: a comment perhaps.
+_LEFT_BYTES_MAX = 1024
 
 
 class Response:
@@ -90,6 +92,20 @@ class Response:
             if self._is_ready():
                 return True
         return False
+
+    def leave(self) -> None:
+        """Read no more, except for an end that lies there: then the connection is kept.
+
+        Otherwise it is closed, so that the peer need not go on. Leaving twice is allowed.
+        """
+        if not self.ended and not self._channel.closed:
+            try:
+                if self.wait(0):
+                    self.read1(_LEFT_BYTES_MAX)
+            except WireError:
+                return  # closed already
+            if not self.ended:
+                self._channel.close()
 
     def _is_ready(self) -> bool:
         channel = self._channel
