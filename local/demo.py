@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
 from osiris import secrets_text
 from osiris.app.full import wired
 from osiris.app.lean import now_ms, sleep_ms
-from osiris.catalogue import Model, prices_from_dollars
-from osiris.flows import credit, keys
+from osiris.flows import credit, keys, models
 from osiris.ledger.key import LIVE
 from osiris.money import dollars_from_nano, nano_from_dollars
 from osiris.settings import from_environ
+from osiris.store.secret_writes import SecretWrites
 from osiris.store.transport_boto3 import Boto3Transport
 from osiris.telemetry import Telemetry
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from local.state import StateDirectory
     from local.upstreams import Upstreams
     from osiris.app.full import FullApp
+    from osiris.catalogue import Model
     from osiris.ledger.key import Key
 
-MODELS_FILE = Path(__file__).parents[1] / "models.yaml"
+_MODELS_FILE = Path(__file__).parents[1] / "models.yaml"
 _KEY_NAME = "demo"
 _KEY_FILE = "demo-key"
 _CREDIT_NANO = nano_from_dollars("100")
@@ -63,46 +64,20 @@ def seed_demo(
 ) -> Demo:
     """Apply models.yaml, store the upstreams' secrets, and fund the demo account's key."""
     app = _app(cloud, environment)
-    models = _apply_models(app, upstreams, MODELS_FILE)
-    _store_secrets(cloud, app.settings.secrets_path, upstreams.secrets(models))
+    served = _apply_models(app, upstreams)
+    writes = SecretWrites(cloud.client("ssm"), app.settings)
+    for name, text in upstreams.secrets(served).items():
+        writes.put(name, text)
     secret = _usable_secret(app, state, account_id)
     key = _funded(app, secret)
     return Demo(secret, _credit_in_words(key), upstreams.in_words(), _MODEL)
 
 
-def _apply_models(app: FullApp, upstreams: Upstreams, state_path: Path) -> list[Model]:
-    models = [_model(given) for given in yaml.safe_load(state_path.read_text())["models"]]
-    standing = app.models.read()
-    for model in map(upstreams.served, models):
-        if standing.pop(model.id, None) != model:
-            app.models.put(model)
-    for model_id in standing:
-        app.models.remove(model_id)
-    return models
-
-
-def _model(given: dict[str, Any]) -> Model:
-    names = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
-    created = datetime.fromisoformat(given["created"]).replace(tzinfo=UTC)
-    return Model(
-        id=given["id"],
-        name=given["name"],
-        upstream=given["upstream"],
-        base_url=given["base_url"],
-        upstream_model=given["upstream_model"],
-        secret=given["secret"],
-        prices=prices_from_dollars(**{name: given[name] for name in names if name in given}),
-        context_tokens=given["context_tokens"],
-        output_tokens=given["output_tokens"],
-        image_tokens_max=given.get("image_tokens_max", 0),
-        created_at_s=int(created.timestamp()),
-    )
-
-
-def _store_secrets(cloud: LocalCloud, path: str, secrets: Mapping[str, str]) -> None:
-    client = cloud.client("ssm")
-    for name, text in secrets.items():
-        client.put_parameter(Name=f"{path}/{name}", Type="SecureString", Value=text, Overwrite=True)
+def _apply_models(app: FullApp, upstreams: Upstreams) -> list[Model]:
+    listed = models.models_from(yaml.safe_load(_MODELS_FILE.read_text(encoding="utf-8")))
+    served = models.served_at(listed, upstreams.base_urls)
+    models.apply(app, models.plan(app, served))
+    return served
 
 
 def _app(cloud: LocalCloud, environment: Mapping[str, str]) -> FullApp:

@@ -50,6 +50,7 @@ def _serve(options: argparse.Namespace) -> int:
     from local.front import PortTaken
     from local.resources import TemplateChanged
     from local.stack import LocalStack
+    from local.upstreams import UpstreamUnusable
     from local.welcome import welcome
 
     forget_own_aws()
@@ -69,7 +70,7 @@ def _serve(options: argparse.Namespace) -> int:
             f"Osiris did not start: {problem}. Choose another: make run PORT=8081", file=sys.stderr
         )
         return 1
-    except (StateInUse, ChildFailed, TemplateChanged) as problem:
+    except (StateInUse, ChildFailed, TemplateChanged, UpstreamUnusable) as problem:
         print(f"Osiris did not start: {problem}.", file=sys.stderr)
         return 1
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from osiris.catalogue import UPSTREAM_KINDS
+from osiris.flows.model_fields import checked_base_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from osiris.catalogue import Model
 
 _SIMULATED_SECRET = "simulated"  # noqa: S105  (the simulator takes any)
+
+
+class UpstreamUnusable(Exception):
+    """The environment names an address that requests can't go to."""
 
 
 class Upstreams:
@@ -37,12 +42,14 @@ class Upstreams:
             return "all simulated (set OPENAI_API_KEY, … to reach the real ones)"
         return f"{', '.join(real)} for real, at their own price; all others simulated"
 
-    def served(self, model: Model) -> Model:
-        """The model with the base URL that answers it here."""
-        if not self.is_real(model.upstream):
-            return model._replace(base_url=self._simulator_url)
-        named = self._environ.get(f"{model.upstream.upper()}_BASE_URL", "")
-        return model._replace(base_url=_with_version(named) if named else model.base_url)
+    @property
+    def base_urls(self) -> dict[str, str]:
+        """The base URL by upstream, where it is another than that of models.yaml.
+
+        Raises `UpstreamUnusable` for one that the environment names and that can't be used.
+        """
+        urls = {upstream: self._base_url(upstream) for upstream in UPSTREAM_KINDS}
+        return {upstream: url for upstream, url in urls.items() if url}
 
     def secrets(self, models: Iterable[Model]) -> dict[str, str]:
         """The API key of each upstream by the name under which models.yaml refers to it."""
@@ -52,8 +59,17 @@ class Upstreams:
             for model in models
         }
 
+    def _base_url(self, upstream: str) -> str:
+        if not self.is_real(upstream):
+            return self._simulator_url
+        variable = f"{upstream.upper()}_BASE_URL"
+        try:
+            named = self._environ.get(variable)
+            return _with_version(checked_base_url(named)) if named else ""
+        except ValueError as error:
+            raise UpstreamUnusable(f"{variable}: {error}") from error
+
 
 def _with_version(base_url: str) -> str:
     """OpenAI's clients are given …/v1, Anthropic's the bare host; our requests need the former."""
-    is_bare = urlsplit(base_url).path.strip("/") == ""
-    return base_url.rstrip("/") + ("/v1" if is_bare else "")
+    return base_url if urlsplit(base_url).path else f"{base_url}/v1"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from local.upstreams import Upstreams
+from local.upstreams import Upstreams, UpstreamUnusable
 from osiris.catalogue import Model, prices_from_dollars
+from osiris.flows.models import served_at
 
 SIMULATOR = "http://127.0.0.1:9/v1"
 
@@ -52,9 +53,17 @@ def test_an_upstream_is_real_when_its_key_is_known(
     """Its own key decides, nothing else; the address is models.yaml's unless another is named."""
     model = _model("anthropic")
     upstreams = Upstreams(simulator_url=SIMULATOR, environ=environ)
-    assert upstreams.served(model).base_url == base_url
+    (served,) = served_at([model], upstreams.base_urls)
+    assert served == model._replace(base_url=base_url)
     assert upstreams.secrets([model]) == {"anthropic-key": secret}
-    assert upstreams.served(model)._replace(base_url=model.base_url) == model
+
+
+@pytest.mark.parametrize("named", ["http://other.example/v1", "ftp://other.example", "nonsense"])
+def test_an_address_that_would_give_the_key_away_is_refused(named: str) -> None:
+    """The API key goes over TLS or not at all; the variable is named."""
+    environ = {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": named}
+    with pytest.raises(UpstreamUnusable, match=r"^OPENAI_BASE_URL: .* https://"):
+        _ = Upstreams(simulator_url=SIMULATOR, environ=environ).base_urls
 
 
 def test_the_greeting_names_the_real_upstreams() -> None:
