@@ -10,7 +10,6 @@ import json
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
-from unittest import mock
 
 from osiris import secrets_text
 from osiris.app.full import wired
@@ -313,26 +312,9 @@ class Owner:
             raise Violation(f"another's key was changed: {what}")
 
 
-class InTurn:
-    """Stands in for a pool of threads: does one after the other, in the actor's own greenlet."""
-
-    def __init__(self, _threads: int) -> None:
-        pass
-
-    def __enter__(self) -> InTurn:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def map(self, function: Callable[[Any], Any], parts: Any) -> list[Any]:
-        return [function(part) for part in parts]
-
-
 def reconcile_all(process: Process) -> None:
-    """The reconciler's run."""
-    with mock.patch.object(reconcile, "ThreadPoolExecutor", InTurn):
-        try:
-            reconcile.reconcile(process.app, segments=1)
-        except StoreUnavailable:
-            process.world.log("reconciler", "ends: store_unavailable")
+    """The reconciler's run, in the actor's own greenlet."""
+    try:
+        reconcile.reconcile(process.app, segments=1)
+    except StoreUnavailable:
+        process.world.log("reconciler", "ends: store_unavailable")

@@ -27,10 +27,10 @@ class Scans:
         for item in self._scan({"TableName": self._keys_table}, segment, segments):
             yield key_as_stored(item) if is_key(item) else account_of(item)
 
-    def ledger_key_ids(self) -> Iterator[str]:
-        """The key id of every entry in the ledger, repeated for each."""
+    def ledger_key_ids(self, segment: int = 0, segments: int = 1) -> Iterator[str]:
+        """The key id of every entry in one segment of the ledger, repeated for each."""
         payload = {"TableName": self._ledger_table, "ProjectionExpression": "key_id"}
-        for item in self._scan(payload, 0, 1):
+        for item in self._scan(payload, segment, segments):
             yield plain(item["key_id"])
 
     def _scan(self, payload: Payload, segment: int, segments: int) -> Iterator[Payload]:
