@@ -36,7 +36,13 @@ class Exchange:
         is_listing = handler.command == "GET" and "anthropic-version" in self.headers
         self.is_native = self.path == NATIVE_PATH or is_listing
         self.flavour = "anthropic" if self.is_native else "openai"
-        self.record = RecordedRequest(handler.command, handler.path, self.headers, b"")
+        self.record = RecordedRequest(
+            handler.command,
+            handler.path,
+            self.headers,
+            b"",
+            client_port=handler.client_address[1],
+        )
 
     def serve(
         self, route: Callable[[Exchange], None], recorded: Callable[[RecordedRequest], None]

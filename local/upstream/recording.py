@@ -15,12 +15,13 @@ class RecordedRequest:
 
     `ended` is "" while the answer is under way, then one of: "complete", "refused" (an HTTP
     error), "failed" (an error event in the stream), "cut", "client_left". `pieces_sent` counts the
-    chunks of text that left.
+    chunks of text that left; `client_port` tells the connections apart.
     """
 
     __slots__ = (
         "_secrets",
         "body",
+        "client_port",
         "ended",
         "finished",
         "headers",
@@ -30,7 +31,16 @@ class RecordedRequest:
         "raw_body",
     )
 
-    def __init__(self, method: str, path: str, headers: dict[str, str], raw_body: bytes) -> None:
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        raw_body: bytes,
+        *,
+        client_port: int = 0,
+    ) -> None:
+        self.client_port = client_port
         self.method = method
         self.path = path
         self.headers = {n: v for n, v in headers.items() if n not in _SECRET_HEADERS}

@@ -294,6 +294,18 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
         yield started
 
 
+def test_streams_in_a_row_share_a_connection_to_the_upstream(harness: Harness) -> None:
+    """Each is read to its very end, so that the next need not pay for a handshake.
+
+    On a busy machine the gateway may start a second process, so not all of them need share it.
+    """
+    secret = harness.new_key()
+    for _ in range(8):
+        assert b"[DONE]" in harness.chat(secret, "Hello", stream=True).content
+    latest = list(harness.simulator.requests)[-8:]
+    assert len({request.client_port for request in latest}) < 8
+
+
 LONG = "[sim input=10000 output=80000 chunk_tokens=800 delay_ms=100{}]"
 
 
@@ -318,6 +330,9 @@ def test_our_deadline_charges_an_estimate_where_nothing_was_reported(hurried: Ha
     assert facts(entry).tokens.output == ceil_div(len(text), 4)
     assert facts(entry).estimated
     _check_cut(hurried, secret, answer, entry)
+    upstream = hurried.simulator.requests[-1]
+    assert upstream.finished.wait(5)
+    assert upstream.ended == "client_left"  # it writes no more, and asks for no more money
 
 
 def _check_cut(harness: Harness, secret: str, answer: httpx.Response, entry: Entry) -> None:
