@@ -10,7 +10,7 @@ from osiris.flows.segments import SEGMENTS, in_segments
 from osiris.flows.settlement import finish_lapsed
 from osiris.ledger.hold import lapsed
 from osiris.ledger.key import Key
-from osiris.ledger.rollup import closed_until_ms, hour_of, rolled_up
+from osiris.ledger.rollup import closed_until_ms, rolled_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,10 +86,9 @@ def _roll_up(app: FullApp, key: Key, *, from_ms: int, now_ms: int) -> tuple[int,
     """
     finished = lapsed(key.holds, lapse_ms=app.settings.hold_lapse_ms, now_ms=now_ms)
     until_ms = closed_until_ms(key.holds.keys() - finished.keys(), now_ms)
-    since_ms = max(from_ms, hour_of(key.created_at_ms))
-    if since_ms >= until_ms or max(key.window) < since_ms:
+    if from_ms >= until_ms or max(key.window) < from_ms:
         return 0, until_ms
-    rollups = rolled_up(app.ledger.entries(key.id, from_ms=since_ms, until_ms=until_ms))
+    rollups = rolled_up(app.ledger.entries(key.id, from_ms=from_ms, until_ms=until_ms))
     for rollup in rollups:
         app.usage.put(rollup)
     return len(rollups), until_ms

@@ -28,8 +28,8 @@ class Rollup(NamedTuple):
 
 def closed_until_ms(holds: Iterable[str], now_ms: int) -> int:
     """The end of the last closed hour of a key with these open holds (request ids)."""
-    until_ms = hour_of(now_ms - CLOSES_AFTER_MS)
-    open_hours = [hour_of(made_at_ms(request_id)) for request_id in holds]
+    until_ms = _hour_of(now_ms - CLOSES_AFTER_MS)
+    open_hours = [_hour_of(made_at_ms(request_id)) for request_id in holds]
     return min([until_ms, *open_hours])
 
 
@@ -39,7 +39,7 @@ def rolled_up(entries: Iterable[Entry]) -> list[Rollup]:
     for entry in entries:
         if entry.type != CHARGE or entry.charge is None:
             continue
-        place = (hour_of(made_at_ms(entry.id)), entry.charge.model)
+        place = (_hour_of(made_at_ms(entry.id)), entry.charge.model)
         earlier = sums.get(place) or Rollup(entry.key_id, *place, 0, Tokens(), 0)
         counts = zip(earlier.tokens, entry.charge.tokens, strict=True)
         sums[place] = earlier._replace(
@@ -50,6 +50,5 @@ def rolled_up(entries: Iterable[Entry]) -> list[Rollup]:
     return list(sums.values())
 
 
-def hour_of(at_ms: int) -> int:
-    """The beginning of the hour that a time is in."""
+def _hour_of(at_ms: int) -> int:
     return at_ms - at_ms % HOUR_MS
