@@ -148,7 +148,7 @@ def _in_words(fields: dict[str, str | int]) -> str:
 
 
 def _or_none(value: str | int | None) -> str:
-    return "as input" if value is None else str(value)
+    return "not given" if value is None else str(value)
 
 
 def _plan_json(planned: Plan) -> dict[str, Any]:

@@ -44,12 +44,13 @@ def model_from(given: object, place: int) -> Model:
 
 
 def model_fields(model: Model) -> dict[str, str | int]:
-    """The model's fields as models.yaml has them; a cache price equal to input is left out."""
+    """The model's fields as models.yaml has them, without those that say what is so anyway."""
     prices = {
         name: dollars_from_nano(price)
         for name, price in zip(PRICES, model.prices, strict=True)
         if name not in CACHE_PRICES or price != model.prices.input_nano_per_mtok
     }
+    images = {"image_tokens_max": model.image_tokens_max} if model.image_tokens_max else {}
     return {
         "id": model.id,
         "name": model.name,
@@ -60,7 +61,7 @@ def model_fields(model: Model) -> dict[str, str | int]:
         **prices,
         "context_tokens": model.context_tokens,
         "output_tokens": model.output_tokens,
-        "image_tokens_max": model.image_tokens_max,
+        **images,
         "created": datetime.fromtimestamp(model.created_at_s, UTC).date().isoformat(),
     }
 

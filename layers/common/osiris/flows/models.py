@@ -23,7 +23,7 @@ MODELS_MAX = 1_000
 
 
 class Change(NamedTuple):
-    """One field of a model that is to change; None where there is no such price."""
+    """One field of a model that is to change; None where it is not given."""
 
     field: str
     old: str | int | None
