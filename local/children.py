@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.problems import CannotStart
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -23,7 +25,7 @@ _LEASH = Path(__file__).with_name("leash.py")
 _POLL_INTERVAL_S = 0.02
 
 
-class ChildFailed(Exception):
+class ChildFailed(CannotStart):
     """A child ended, or never answered, while it was needed; the text names its log."""
 
 

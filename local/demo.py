@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
+from local.problems import CannotStart
 from osiris import secrets_text
 from osiris.app.full import wired
 from osiris.app.lean import now_ms, sleep_ms
+from osiris.errors import InvalidRequest
 from osiris.flows import credit, keys, models
 from osiris.ledger.key import LIVE
 from osiris.money import dollars_from_nano, nano_from_dollars
@@ -51,6 +53,10 @@ class Demo(NamedTuple):
     model: str
 
 
+class ModelsUnreadable(CannotStart):
+    """models.yaml can't be applied; the text says why."""
+
+
 NO_DEMO = Demo("", "", "", "")
 
 
@@ -74,7 +80,10 @@ def seed_demo(
 
 
 def _apply_models(app: FullApp, upstreams: Upstreams) -> list[Model]:
-    listed = models.models_from(yaml.safe_load(_MODELS_FILE.read_text(encoding="utf-8")))
+    try:
+        listed = models.models_from(yaml.safe_load(_MODELS_FILE.read_text(encoding="utf-8")))
+    except (InvalidRequest, yaml.YAMLError) as error:
+        raise ModelsUnreadable(f"models.yaml: {error}") from error
     served = models.served_at(listed, upstreams.base_urls)
     models.apply(app, models.plan(app, served))
     return served

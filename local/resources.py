@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from local.cloud import REGION
+from local.problems import CannotStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +36,7 @@ _CREATE_TABLE = (
 _LIST_PAGE = 60  # the most that Cognito returns in one page
 
 
-class TemplateChanged(Exception):
+class TemplateChanged(CannotStart):
     """A kept table no longer fits the template."""
 
 

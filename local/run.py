@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.state import STATE_DIR, StateInUse
+from local.problems import CannotStart
+from local.state import STATE_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,12 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     # These take a second to import, in which a signal shall already end us in order.
-    from local.children import ChildFailed
     from local.cloud import forget_own_aws
     from local.front import PortTaken
-    from local.resources import TemplateChanged
     from local.stack import LocalStack
-    from local.upstreams import UpstreamUnusable
     from local.welcome import welcome
 
     forget_own_aws()
@@ -70,8 +68,8 @@ def _serve(options: argparse.Namespace) -> int:
             f"Osiris did not start: {problem}. Choose another: make run PORT=8081", file=sys.stderr
         )
         return 1
-    except (StateInUse, ChildFailed, TemplateChanged, UpstreamUnusable) as problem:
-        print(f"Osiris did not start: {problem}.", file=sys.stderr)
+    except CannotStart as problem:
+        print(f"Osiris did not start: {str(problem).rstrip('.')}.", file=sys.stderr)
         return 1
 
 

@@ -15,6 +15,8 @@ import socket
 import time
 from pathlib import Path
 
+from local.problems import CannotStart
+
 STATE_DIR = Path(__file__).parents[1] / ".local"
 
 _LOCK_POLL_S = 0.1
@@ -24,7 +26,7 @@ _LOG_BYTES_MAX = 10 * 1024 * 1024
 _PORTS = range(20_000, 32_000)
 
 
-class StateInUse(Exception):
+class StateInUse(CannotStart):
     """Another stack uses the directory."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from local.problems import CannotStart
 from osiris.catalogue import UPSTREAM_KINDS
 from osiris.flows.model_fields import checked_base_url
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _SIMULATED_SECRET = "simulated"  # noqa: S105  (the simulator takes any)
 
 
-class UpstreamUnusable(Exception):
+class UpstreamUnusable(CannotStart):
     """The environment names an address that requests can't go to."""
 
 
