@@ -90,6 +90,7 @@ def answer_of(text: str) -> Seen:
     ("function", "event", "status", "code"),
     [
         ("ProxyFunction", "proxy_no_key", 401, "missing_api_key"),
+        ("ProxyFunction", "proxy_not_json", 400, "invalid_json"),
         ("ProxyFunction", "proxy_store_unreachable", 503, "store_unavailable"),
         ("KeysFunction", "keys_no_token", 401, "invalid_token"),
     ],

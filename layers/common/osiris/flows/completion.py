@@ -5,6 +5,7 @@ before the last of the answer leaves. Whatever dies between them is finished by 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from osiris.app import App
@@ -92,7 +93,8 @@ def complete(app: App, exchange: Exchange, secret_text: str | None, body: bytes)
         raise
     except OsirisError:
         # The answer to a known key says where its rate limit stands; an unknown one is told that.
-        identify(app, exchange, secret)
+        with suppress(StoreUnavailable):
+            identify(app, exchange, secret)
         raise
     upstream_secret = app.secrets.read(model.secret, app.now_ms())
     admit(app, exchange, secret, hold_nano(request.demand, model))
