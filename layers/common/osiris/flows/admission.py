@@ -68,7 +68,8 @@ def admit(app: App, exchange: Exchange, secret: Secret, hold_nano: int) -> None:
             now_ms=now_ms,
         )
         key = admission.key
-        if key is not None and key.accepts(secret.hash, now_ms):
+        rejected = rejection(key, secret_hash=secret.hash, now_ms=now_ms)
+        if key is not None and not isinstance(rejected, InvalidKey):
             exchange.key = key
             app.seen.put(key)
         if admission.admitted:
