@@ -45,6 +45,15 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"n": 1.0}, "n"),
     ({"n": True}, "n"),
     ({"n": "2"}, "n"),
+    # Go's encoding/json would take these for the names that they look like.
+    ({"Model": "a dearer one"}, "model"),
+    ({"N": 128}, "n"),
+    ({"\u017ftream": False}, "stream"),
+    ({"MAX_TOKEN\u017f": 5}, "max_tokens"),
+    ({"stream": True, "stream_options": {"Include_Usage": False}}, "include_usage"),
+    # Twice the price, and nothing in the usage tells.
+    ({"service_tier": "priority"}, "service_tier"),
+    ({"service_tier": ["default"]}, "service_tier"),
 ]
 
 
@@ -55,6 +64,22 @@ def test_names_the_member_at_fault(members: dict[str, Any], param: str) -> None:
         parse_chat(body(**members))
     assert refused.value.param == param
     assert param.partition("[")[0] in refused.value.message
+
+
+def test_refuses_to_guess_whether_usage_is_reported() -> None:
+    """Two readers of a name given twice may disagree; the one that meters must not lose."""
+    options = b'{"include_usage": false, "include_usage": true}'
+    text = body(stream=True).replace(b'"stream"', b'"stream_options": %b, "stream"' % options)
+    with pytest.raises(InvalidRequest) as refused:
+        parse_chat(text)
+    assert refused.value.param == "stream_options"
+
+
+@pytest.mark.parametrize("tier", [None, "auto", "default", "flex"])
+def test_takes_the_tiers_that_cost_no_more(tier: str | None) -> None:
+    """A tier at the catalogue's prices, or below them, reaches the upstream as it was sent."""
+    text = body(service_tier=tier)
+    assert upstream_body(parse_chat(text), "m") == text
 
 
 @pytest.mark.parametrize(

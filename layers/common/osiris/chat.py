@@ -15,6 +15,22 @@ from osiris.ledger.hold import Demand
 BODY_BYTES_MAX = 4 * 1024 * 1024
 # OpenAI's own limit.
 CHOICES_MAX = 128
+# What is read here decides what a request may cost and is charged. Some readers of JSON (Go's) take
+# another case of a name for the name, and the last of them counts: there it must not differ.
+_READ = frozenset(
+    {
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "model",
+        "n",
+        "service_tier",
+        "stream",
+        "stream_options",
+    }
+)
+# OpenAI's tiers at the catalogue's prices or below. Others cost more, and usage does not tell.
+_TIERS = (None, "auto", "default", "flex")
 
 
 class ChatRequest(NamedTuple):
@@ -34,6 +50,8 @@ def parse_chat(body: bytes) -> ChatRequest:
         parsed = parse_object(body.decode())
     except ValueError as error:
         raise InvalidJson(f"The body must be one JSON object in UTF-8: {error}.") from error
+    _check_case(parsed, _READ)
+    _check_tier(parsed)
     return ChatRequest(
         parsed=parsed,
         model=_model(parsed),
@@ -54,6 +72,20 @@ def upstream_body(request: ChatRequest, upstream_model: str) -> bytes:
     return with_members(request.parsed, changes).encode()
 
 
+def _check_case(parsed: ObjectText, read: frozenset[str]) -> None:
+    for name in parsed.members:
+        meant = name.casefold()
+        if meant in read and name != meant:
+            raise InvalidRequest(f"'{meant}' must be written in lower case.", param=meant)
+
+
+def _check_tier(parsed: ObjectText) -> None:
+    if parsed.value("service_tier") not in _TIERS:
+        raise InvalidRequest(
+            '\'service_tier\' must be "auto", "default" or "flex".', param="service_tier"
+        )
+
+
 def _model(parsed: ObjectText) -> str:
     model = parsed.value("model")
     if not isinstance(model, str) or not model:
@@ -68,7 +100,18 @@ def _stream(parsed: ObjectText) -> bool:
     options = parsed.value("stream_options")
     if options is not None and not isinstance(options, dict):
         raise InvalidRequest("'stream_options' must be an object.", param="stream_options")
+    if options:
+        _check_options(parsed)
     return bool(stream)
+
+
+def _check_options(parsed: ObjectText) -> None:
+    """Whether the upstream reports usage must not depend on its way of reading."""
+    try:
+        options = parse_object(parsed.text, parsed.members["stream_options"].start)
+    except ValueError as error:
+        raise InvalidRequest(f"'stream_options' {error}.", param="stream_options") from error
+    _check_case(options, frozenset({"include_usage"}))
 
 
 def _demand(parsed: ObjectText, body_bytes: int) -> Demand:
