@@ -131,9 +131,6 @@ class FakeResponse:
     def leave(self) -> None:
         """Nothing is left to be closed."""
 
-    def leave(self) -> None:
-        """Read no more."""
-
 
 def _usage(script: Script) -> dict[str, Any]:
     return {"prompt_tokens": 10, "completion_tokens": script.tokens}
