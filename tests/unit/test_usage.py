@@ -84,6 +84,18 @@ DOCUMENTED = {
         },
         Tokens(input=50, cache_read=20, cache_write_5m=30, output=1),
     ),
+    # As Go servers write it whose one usage type serves several APIs.
+    "openai, with anthropic's names as zeros": (
+        {
+            "prompt_tokens": 9,
+            "completion_tokens": 12,
+            "total_tokens": 21,
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "input_tokens_details": None,
+        },
+        Tokens(input=9, output=12),
+    ),
     "deepseek": (DEEPSEEK, Tokens(input=4, cache_read=12, output=10)),
     "anthropic": (
         ANTHROPIC,

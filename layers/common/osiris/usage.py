@@ -82,10 +82,11 @@ def read_usage(reported: dict[str, Any], limits: tuple[int, int]) -> Usage | Non
 
     None when the object has none of the figures: then there is no usage to speak of.
     """
-    if "input_tokens" in reported or "cache_read_input_tokens" in reported:
-        buckets, doubtful = _anthropic(reported)
-    elif "prompt_tokens" in reported or "completion_tokens" in reported:
+    # OpenAI's names first: servers that speak its form may send Anthropic's beside it, as zeros.
+    if "prompt_tokens" in reported or "completion_tokens" in reported:
         buckets, doubtful = _openai(reported)
+    elif "input_tokens" in reported or "cache_read_input_tokens" in reported:
+        buckets, doubtful = _anthropic(reported)
     else:
         return None
     bounded = _within(buckets, limits)
