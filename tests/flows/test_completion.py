@@ -312,6 +312,14 @@ WHOLE: list[tuple[list[Step], str, int, type[OsirisError] | None]] = [
     ([b""], states.UPSTREAM_FAILED, 0, UpstreamFailed),
     ([answer()[:20], CUT], states.UPSTREAM_FAILED, 0, UpstreamFailed),
     ([300_000, answer()], states.UPSTREAM_SILENT, 0, UpstreamSilent),
+    # Blank lines don't reach the client, whom API Gateway drops after five silent minutes.
+    ([100_000, b"\n", 100_000, b"\n", 60_000, answer()], states.COMPLETED, 1_000_000, None),
+    (
+        [100_000, b"\n", 100_000, b"\n", 80_000, answer()],
+        states.UPSTREAM_SILENT,
+        0,
+        UpstreamSilent,
+    ),
 ]
 
 

@@ -158,9 +158,14 @@ def _read_whole(call: _Call, response: Response) -> bytes:
 
 
 def _wait(call: _Call, response: Response) -> None:
-    """Until there is more to read. Raises UpstreamSilent, or DeadlineExceeded."""
-    silence_ms, time_left_ms = call.app.settings.upstream_silence_ms, _time_left_ms(call)
-    if time_left_ms > 0 and response.wait(min(silence_ms, time_left_ms)):
+    """Until there is more to read. Raises UpstreamSilent, or DeadlineExceeded.
+
+    An answer in one piece leaves us at its end. Blank lines on the way (DeepSeek's, while a request
+    waits) do not reach the client, so the silence counts from the beginning.
+    """
+    silent_at_ms = call.exchange.started_at_ms + call.app.settings.upstream_silence_ms
+    patience_ms = min(silent_at_ms - call.app.now_ms(), _time_left_ms(call))
+    if patience_ms > 0 and response.wait(patience_ms):
         return
     if _time_left_ms(call) <= 0:
         raise DeadlineExceeded(should_retry=False)
