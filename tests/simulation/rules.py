@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from osiris.ids import PREFIX_LENGTH
+from osiris.ids import PREFIX_LENGTH, made_at_ms
 
 if TYPE_CHECKING:
     from tests.dynamodb.engine import MemoryDynamoDB, Payload
@@ -181,6 +181,7 @@ class Rules:
         ]
         require(len(used) == 1, "I5: an admission uses one slot", old["window"], new["window"])
         [(_, at_ms)] = used
+        require(made_at_ms(request) == at_ms, "I5: not admitted when its id says", request, at_ms)
         self.admitted[request] += 1
         if self.once:
             require(self.admitted[request] == 1, "I3: admitted again", request)

@@ -28,6 +28,7 @@ MODEL = Model(
     created_at_s=0,
 )
 MINIMUM_NANO = 1_000_000
+REJECTED = "upstreams_own_word"
 
 
 class Script(NamedTuple):
@@ -89,7 +90,7 @@ def _error(script: Script) -> OsirisError | None:
         case "refused":
             return UpstreamRefusedUs(details="simulated")
         case "rejected":
-            return UpstreamRejected(400, "no", param=None, type="t", code="c")
+            return UpstreamRejected(400, "no", param=None, type="t", code=REJECTED)
         case "failed":
             return UpstreamFailed(details="simulated")
     return None
