@@ -50,6 +50,8 @@ class _Time(click.ParamType[int]):
     name = "time"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        if isinstance(value, int):  # a default
+            return value
         try:
             at = datetime.fromisoformat(value)
         except ValueError:
