@@ -87,10 +87,11 @@ class Response:
         """Return whether `read1` would return, or raise, at once; False after the timeout."""
         if self._is_ready():
             return True
-        until_ms = _now_ms() + timeout_ms
-        while self._channel.pull(max(0, until_ms - _now_ms())):
+        until_ms, left_ms = _now_ms() + timeout_ms, timeout_ms
+        while self._channel.pull(left_ms):
             if self._is_ready():
                 return True
+            left_ms = max(0, until_ms - _now_ms())
         return False
 
     def leave(self) -> None:
