@@ -85,9 +85,9 @@ class Subject:
         """The CPU time that it has used so far, all threads, user and system."""
         return time.clock_gettime_ns((~self._process.pid << 3) | _CPU_CLOCK)
 
-    def memory_kb(self, name: str = "VmRSS") -> int:
+    def memory_mb(self, name: str = "VmRSS") -> float:
         """Its resident memory now; with "VmHWM" the most that it ever had."""
         for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
             if line.startswith(f"{name}:"):
-                return int(line.split()[1])
+                return int(line.split()[1]) * 1024 / 1e6
         raise RuntimeError(f"no {name}: the process has ended")
