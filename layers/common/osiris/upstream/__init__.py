@@ -30,6 +30,13 @@ ANSWER_BYTES_MAX = 32 * 1024 * 1024
 _ABOUT_THE_REQUEST = frozenset({400, 404, 413, 422})
 # The upstream's word about us: our key, our account, our rate. Never passed on as such.
 _ABOUT_US = frozenset({401, 402, 403, 429})
+# Anthropic says these by 400, with the type of an error about the request (anthropics/claude-code,
+# issues 66314, 38035 and 72457).
+_MESSAGES_ABOUT_US = (
+    "credit balance is too low",
+    "reached your specified API usage limits",
+    "organization has been disabled",
+)
 _MESSAGE_LENGTH_MAX = 2_000
 
 
@@ -63,6 +70,10 @@ class Upstreams:
             text = response.read(ERROR_BYTES_MAX)
         except WireError as error:
             raise translated(error) from error
+        except ValueError as error:
+            # Nothing was sent: the secret or the base URL has what HTTP does not allow, a line
+            # break as a rule. The error names neither.
+            raise UpstreamRefusedUs(details=str(error)) from error
         raise error_of(response.status, text, hidden=(secret, origin.partition("://")[2]))
 
     def _connection(self, origin: str) -> Connection:
@@ -102,6 +113,9 @@ def error_of(status: int, text: bytes, *, hidden: tuple[str, ...]) -> OsirisErro
     message = told.get("message")
     if status not in _ABOUT_THE_REQUEST or not isinstance(message, str):
         return UpstreamFailed(details=f"status {status}")
+    for words in _MESSAGES_ABOUT_US:
+        if words in message:
+            return UpstreamRefusedUs(details=f"status {status}: {words}")
     for secret in hidden:
         message = message.replace(secret, "…")
     return UpstreamRejected(
