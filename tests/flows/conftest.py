@@ -6,6 +6,7 @@ import pytest
 
 from osiris.flows.audit import audit
 from tests.builders import World
+from tests.flows.scripted_upstream import Till
 
 
 @pytest.fixture
@@ -15,3 +16,9 @@ def world() -> Iterator[World]:
     yield world
     world.transport.faults.clear()
     assert audit(world.app).differences == []
+
+
+@pytest.fixture
+def till(world: World) -> Till:
+    """A key with $10, whose upstream says what the test writes."""
+    return Till(world)

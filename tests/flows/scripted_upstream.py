@@ -12,7 +12,7 @@ from osiris.flows.credit import grant
 from osiris.flows.exchange import Exchange
 from osiris.flows.keys import create
 from osiris.upstream import Upstreams
-from osiris.wire.faults import TooLarge
+from osiris.wire.faults import Broken, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from osiris.wire.connection import Connection
     from tests.builders import World
 
+BALANCE_NANO = 10_000_000_000
 UPSTREAM_SECRET = "sk-upstreams-own"
 HOST = "upstream.invalid"
 MODEL = Model(
@@ -149,7 +150,7 @@ class Till:
         world.app.secrets = cast("Secrets", ScriptedSecrets())
         issued = create(world.app, "ada", name="till")
         self.secret, self.key_id = issued.secret, issued.key.id
-        grant(world.app, self.key_id, amount_nano=10_000_000_000, days=30)
+        grant(world.app, self.key_id, amount_nano=BALANCE_NANO, days=30)
         world.app.models.all(world.now_ms)
         world.transport.calls.clear()
 
@@ -161,6 +162,16 @@ class Till:
     def entry(self, told: Told) -> Entry | None:
         """The entry of a request."""
         return self.world.app.ledger.read(self.key_id, told.exchange.request_id)
+
+    def charged(self, told: Told) -> Entry:
+        """The request's entry, after it was settled: the balance shows it, the hold is gone."""
+        entry = self.entry(told)
+        assert entry is not None
+        key = self.key
+        assert key.balance_nano == key.available_nano == BALANCE_NANO + entry.amount_nano
+        assert (key.holds, key.spent_nano) == ({}, entry.cost_nano)
+        assert key.requests == (entry.cost_nano > 0)
+        return entry
 
     def ask(
         self,
@@ -216,6 +227,9 @@ def usage_chunk(**usage: Any) -> bytes:
 
 DONE = b"data: [DONE]\n\n"
 STOP = chunk(finish="stop")
+USAGE = {"prompt_tokens": 10_000, "completion_tokens": 2_000}
+FULL = usage_chunk(**USAGE)
+CUT = Broken("cut", answered=True)
 
 
 def answer(text: str = "hello", finish: str | None = "stop", **members: Any) -> bytes:
