@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,7 +42,7 @@ def audit(operator: Operator) -> None:
         show_json({"holds": not differences, **counts, "differences": differences})
     else:
         _show(differences)
-        told = ", ".join(f"{count} {noun}" for noun, count in counts.items())
+        told = ", ".join(f"{noun} {count}" for noun, count in counts.items())
         held = "All invariants hold" if not differences else f"{len(differences)} DIFFERENCES"
         click.echo(f"{held}: {told}.")
     if differences:
@@ -57,9 +58,14 @@ def reconcile(operator: Operator) -> None:
     The hourly function does the same; both may run at once. The exit code is 1 when some keys could
     not be done: they are left for the next run.
     """
-    app = operator.app("keys_table", "ledger_table", "usage_table", tells=True)
-    with progress("Reconciling keys") as tell:
-        done = run_reconcile(app, progress=tell)
+    lines: list[str] = []
+    app = operator.app("keys_table", "ledger_table", "usage_table", write=lines.append)
+    try:
+        with progress("Reconciling keys") as tell:
+            done = run_reconcile(app, progress=tell)
+    finally:
+        for line in lines:
+            _note_event(json.loads(line))
     document: dict[str, Any] = {
         "keys": done.keys,
         "finished": done.finished,
@@ -74,6 +80,16 @@ def reconcile(operator: Operator) -> None:
     if done.failed:
         note(f"{done.failed} keys could not be done. The next run takes them up.")
         raise SystemExit(1)
+
+
+def _note_event(facts: dict[str, Any]) -> None:
+    """What was logged of single keys, in words."""
+    match facts["event"]:
+        case "hold_lapsed":
+            charged = "charged by its entry" if facts["charged"] else "not charged"
+            note(f"Finished {facts['request_id']} of key {facts['key_id']}: {charged}.")
+        case "reconcile_failed":
+            note(f"Not done: key {facts['key_id']}: {facts['details']}.")
 
 
 def _document(difference: Difference) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DAYS_MAX = 3_660
 REASON_LENGTH_MAX = 200
 LINES_MAX = 1_000_000
+# What the time in an id can tell.
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(8888, 1, 1, tzinfo=UTC)
 _BUCKETS = {
     "input": "in",
     "cache_read": "cache read",
@@ -57,7 +59,9 @@ class _Time(click.ParamType[int]):
         except ValueError:
             self.fail(f"{value!r} is neither a day nor a time, like 2026-11-24T10:00Z", param, ctx)
         at = at.replace(tzinfo=at.tzinfo or UTC)
-        return int(at.timestamp()) * 1000
+        if not _FIRST <= at < _LAST:
+            self.fail(f"{value!r} is before {_FIRST.year} or after {_LAST.year}", param, ctx)
+        return (at - _FIRST) // timedelta(milliseconds=1)
 
 
 @click.command()
@@ -142,7 +146,7 @@ def ledger(operator: Operator, key_id: str, from_ms: int, until_ms: int | None, 
         show_json({**about, "data": documents})
         return
     headings = ("time", "entry", "what", "amount", "balance", "tokens", "$ per million", "notes")
-    show_table(headings, [_row(document) for document in documents], right="amount balance")
+    show_table(headings, [_row(document) for document in documents], right=("amount", "balance"))
     if told.omitted:
         note(f"{told.omitted} older lines are not shown: --limit shows more.")
     note(f"Balance now {dollars(balance)}, of which {dollars(held)} is held by open requests.")

@@ -94,7 +94,7 @@ def list_all(operator: Operator, account: str | None) -> None:
         )
         for key in documents
     ]
-    show_table(headings, rows, right="balance held requests")
+    show_table(headings, rows, right=("balance", "held", "requests"))
 
 
 @keys.command("disable")

@@ -81,7 +81,7 @@ def list_models(operator: Operator) -> None:
     if operator.wants_json:
         show_json({"data": shown})
         return
-    headings = ("id", "upstream", *_PRICES, "context", "output max", "base URL")
+    headings = ("id", "upstream", *_PRICES, "context", "most output", "base URL")
     rows = [
         (
             str(model["id"]),
@@ -93,7 +93,7 @@ def list_models(operator: Operator) -> None:
         )
         for model in shown
     ]
-    show_table(headings, rows)
+    show_table(headings, rows, right=headings[2:7])
 
 
 class _StrictLoader(yaml.SafeLoader):

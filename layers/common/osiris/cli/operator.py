@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from osiris.cli.output import note
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -22,24 +20,24 @@ class Operator:
 
     def __init__(self, given: Mapping[str, str], *, stack: str | None = None) -> None:
         self._given = given
-        self._stack = stack
+        self.stack = stack
         self.wants_json = False
 
     @cached_property
     def environ(self) -> Mapping[str, str]:
         """The environment, with what the stack names on top: who names one means that one."""
-        if not self._stack:
+        if not self.stack:
             return self._given
         from osiris.store.stack import operator_environment
         from osiris.store.transport_boto3 import client_of
 
-        return {**self._given, **operator_environment(client_of("cloudformation"), self._stack)}
+        return {**self._given, **operator_environment(client_of("cloudformation"), self.stack)}
 
-    def app(self, *needs: str, tells: bool = False) -> FullApp:
-        """The app; `needs` names the settings used. Its log lines are notes, where it `tells`."""
+    def app(self, *needs: str, write: Callable[[str], object] | None = None) -> FullApp:
+        """The app; `needs` names the settings used. Its log lines go to `write`, or nowhere."""
         from osiris.app.full import full_app
 
-        return full_app(self.environ, needs=needs, write=note if tells else _nowhere)
+        return full_app(self.environ, needs=needs, write=write or _nowhere)
 
     def secret_writes(self) -> SecretWrites:
         """Where secrets are set."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 
 def note(text: str) -> None:
@@ -26,8 +26,10 @@ def show_json(document: Mapping[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "") -> None:
-    """Rows under headings; `right` names those, by words, whose cells are numbers."""
+def show_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()
+) -> None:
+    """Rows under headings; `right` names those whose cells are numbers."""
     if not sys.stdout.isatty():
         for row in (headings, *rows):
             click.echo("\t".join(row))
@@ -39,7 +41,7 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        justify: Any = "right" if heading in right.split() else "left"
+        justify: Any = "right" if heading in right else "left"
         table.add_column(heading, justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))

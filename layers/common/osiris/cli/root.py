@@ -16,7 +16,7 @@ from osiris.cli.secrets import secrets
 from osiris.errors import OsirisError, StoreUnavailable
 from osiris.settings import SettingMissing
 
-_WHERE = "Name the stack with --stack, or locally: source .local/env"
+_WHERE = "Name the stack with --stack; on this machine: source .local/env"
 
 
 class _Edge(click.Group):
@@ -26,7 +26,8 @@ class _Edge(click.Group):
         try:
             return super().invoke(ctx)
         except SettingMissing as error:
-            raise click.ClickException(f"{error} {_WHERE}") from error
+            hint = "" if ctx.obj is not None and ctx.obj.stack else f" {_WHERE}"
+            raise click.ClickException(f"{error}{hint}") from error
         except StoreUnavailable as error:
             raise click.ClickException(
                 f"AWS is out of reach or refuses: {error.details}"

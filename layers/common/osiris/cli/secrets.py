@@ -10,9 +10,7 @@ import click
 from osiris.cli.operator import Operator, as_json
 from osiris.cli.output import note, show_json
 from osiris.flows.model_fields import checked_secret_name
-
-# A parameter of SSM's standard tier holds no more.
-SECRET_BYTES_MAX = 4_096
+from osiris.store.secrets import SECRET_BYTES_MAX
 
 
 class _SecretName(click.ParamType[str]):

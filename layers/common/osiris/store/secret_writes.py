@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from osiris.errors import StoreUnavailable
+from osiris.store.secrets import SECRET_BYTES_MAX
 
 if TYPE_CHECKING:
     from osiris.settings import Settings
-
-# What a parameter of the standard tier holds, which costs nothing.
-SECRET_BYTES_MAX = 4_096
 
 
 class SecretWrites:

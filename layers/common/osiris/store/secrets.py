@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from osiris.store.transport_lean import AwsJson
 
 CACHE_MS = 300_000
+# What a parameter of the standard tier holds, which costs nothing.
+SECRET_BYTES_MAX = 4_096
 
 
 class Secrets:
