@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
@@ -13,7 +17,7 @@ import pytest
 
 from osiris.money import ceil_div, dollars_from_nano, nano_from_dollars
 from osiris.usage import charge_nano
-from tests.e2e.conftest import SHORT_WAITS, running
+from tests.e2e.conftest import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,6 +114,33 @@ def test_one_figure_is_told_everywhere(harness: Harness, priced: Priced, stream:
     assert key["balance"] == dollars_from_nano(FUNDED_NANO + entry.amount_nano)
     assert (key["available"], key["held"]) == (key["balance"], "0")
     assert key["usage"] == {"requests": 1, "cost": priced.cost}
+
+
+def osiris(harness: Harness, *words: str) -> Any:
+    """What the operator's command answers for programs, by the environment of `.local/env`."""
+    command = [str(Path(sys.executable).with_name("osiris")), *words, "--json"]
+    environment = {"PATH": os.environ["PATH"], **harness.stack.environment}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def test_the_operators_ledger_shows_the_same_figures(harness: Harness) -> None:
+    """The mission's examples in `osiris ledger`, with the balance after each."""
+    secret = harness.new_key(dollars="1")
+    for priced in PRICED[:3]:
+        assert harness.chat(secret, f"[sim {priced.tokens}]", model=priced.model).is_success
+    told = osiris(harness, "ledger", harness.key(secret).id)
+    lines = [(line["type"], line["amount"], line["balance_after"]) for line in told["data"]]
+    assert lines == [
+        ("grant", "1", "1"),
+        ("charge", "-0.1", "0.9"),
+        ("charge", "-0.019", "0.881"),
+        ("charge", "-0.001", "0.88"),
+    ]
+    assert [line.get("cost") for line in told["data"]] == [None, "0.1", "0.019", MINIMUM]
+    assert (told["balance"], told["held"]) == ("0.88", "0")
+    assert harness.get(secret, "key").json()["balance"] == "0.88"
 
 
 class Row(NamedTuple):
@@ -288,9 +319,11 @@ def test_silence_is_filled_with_comments(harness: Harness) -> None:
 @pytest.fixture(scope="module")
 def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """A stack whose function cuts every answer a second and a half after its request came."""
-    variables = SHORT_WAITS | {"OSIRIS_DEADLINE_MARGIN_MS": "898500"}
+    variables = {
+        "OSIRIS_KEEP_ALIVE_MS": "200",
+        "OSIRIS_DEADLINE_MARGIN_MS": "898500",
+    }
     with running(tmp_path_factory.mktemp("hurried"), variables, {}) as started:
-        started.simulator.keep_alive_ms = 100
         yield started
 
 
@@ -357,8 +390,9 @@ def test_an_answer_in_one_piece_that_comes_too_late_costs_nothing(hurried: Harne
 
 
 def test_the_audit_holds_after_all_that(harness: Harness, hurried: Harness) -> None:
-    """Every balance is the sum of its entries, and nothing is held any more."""
+    """Every balance is the sum of its entries, as `osiris audit` says, too."""
     assert harness.differences() == hurried.differences() == []
+    assert osiris(harness, "audit")["holds"]
 
 
 def _body(steering: str, *, stream: bool) -> dict[str, Any]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Harness
 
+# Sixty processes on two cores keep each other waiting.
+PROXY_ENVIRONMENT = {"OSIRIS_UPSTREAM_SILENCE_MS": "60000"}
 OPUS = "claude-opus-4.6"
 LIMIT = 40
 # Each environment of the keys function starts with a second of imports; more of them at once than
