@@ -1,12 +1,17 @@
 """Serve a function's invocations: `python -m osiris.runtime`, as `exec_wrapper` starts it."""
 
+import gc
 import os
 import sys
 
-from awslambdaric import bootstrap  # type: ignore[import-untyped]
+# What a start makes lives as long as the process, so there is no garbage to look for; the client
+# turns the search on again before the first invocation.
+gc.disable()
 
-from osiris.runtime.client import StreamingRuntimeClient
-from osiris.settings import from_environ
+from awslambdaric import bootstrap  # type: ignore[import-untyped]  # noqa: E402
+
+from osiris.runtime.client import StreamingRuntimeClient  # noqa: E402
+from osiris.settings import from_environ  # noqa: E402
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ before the first piece, logging, X-Ray and snapshots stay with AWS's code. The n
 asked for only when the answer is wholly written, so the environment is not frozen before.
 """
 
+import gc
 import logging
 from contextlib import closing
 from typing import Any
@@ -47,6 +48,10 @@ class StreamingRuntimeClient(LambdaRuntimeClient):  # type: ignore[misc]
 
     def wait_next_invocation(self) -> Any:
         """Wait for an invocation, and remember when it has to be done."""
+        if not gc.isenabled():
+            # The start is over; what it made is never searched for garbage.
+            gc.freeze()
+            gc.enable()
         invocation = super().wait_next_invocation()
         self._deadline_at_ms = int(invocation.deadline_time_in_ms)
         return invocation
