@@ -339,6 +339,15 @@ def collect(answer: Response, read: bytearray) -> None:
         read += piece
 
 
+@pytest.mark.parametrize("answer", [b"a customer's text\r\n", b"HTTP/9 a customer's text\r\n"])
+def test_what_came_instead_of_an_answer_is_not_told(answer: bytes) -> None:
+    """The fault goes to a log: what is no status line may be the rest of another's answer."""
+    with PLAIN.origin(once(answer)) as (connection, _):
+        with pytest.raises(Broken) as caught:
+            get(connection)
+        assert "text" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

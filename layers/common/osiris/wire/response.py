@@ -5,7 +5,13 @@ no more after a timeout, and takes a connection that ends inside the headers for
 """
 
 import socket
-from http.client import HTTPException, HTTPMessage, HTTPResponse
+from http.client import (
+    BadStatusLine,
+    HTTPException,
+    HTTPMessage,
+    HTTPResponse,
+    UnknownProtocol,
+)
 from time import monotonic_ns
 from typing import cast
 
@@ -215,7 +221,14 @@ def _begin(channel: Channel, method: str, timeout_ms: int) -> HTTPResponse:
     except TimeoutError as exc:
         raise Silent("no answer") from exc
     except (OSError, HTTPException) as exc:
-        raise Broken(f"no answer: {exc!r}", answered=answered) from exc
+        raise Broken(f"no answer: {_reason(exc)}", answered=answered) from exc
+
+
+def _reason(exc: Exception) -> str:
+    """What went wrong, for a log: a line that is no status line may be a part of an answer."""
+    if isinstance(exc, BadStatusLine | UnknownProtocol):
+        return type(exc).__name__
+    return repr(exc)
 
 
 def _refuse_unknown_coding(http: HTTPResponse) -> None:
