@@ -103,7 +103,10 @@ class _StrictLoader(yaml.SafeLoader):
         names = [self.construct_object(name, deep=True) for name, _ in node.value]
         twice = {str(name) for name in names if names.count(name) > 1}
         if twice:
-            raise InvalidRequest(f"{sorted(twice)[0]!r} stands twice{node.start_mark}")
+            line = node.start_mark.line + 1
+            raise InvalidRequest(
+                f"{sorted(twice)[0]!r} stands twice in what begins at line {line}."
+            )
         return super().construct_mapping(node, deep)
 
 
