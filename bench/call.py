@@ -52,4 +52,4 @@ def main(calls: int = 200, times: int = 15) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not main())
+    sys.exit(not main(*map(int, sys.argv[1:])))

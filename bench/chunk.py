@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Iterator
 
 from bench import answers
-from bench.certificate import HOST
 from bench.measuring import Round, Spread, aim, interleaved, table
 from bench.runtime_api import RuntimeApi, read_to_end
+from bench.stand_in import HOST
 from bench.subject import Subject
 from bench.surroundings import Surroundings, chat, event, function, surroundings
 
@@ -106,4 +106,4 @@ def main(events: int = 2000, times: int = 11) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not main())
+    sys.exit(not main(*map(int, sys.argv[1:])))

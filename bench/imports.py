@@ -30,12 +30,12 @@ _SCRIPTS = {
     "lambda_runtime_client; ssl.create_default_context()",
 }
 _STARTED = "; print('started', flush=True); sys.stdin.read()"
-# The usual stack's clients build theirs when the handler is imported.
-_PRELUDES = {
-    OURS: "from osiris.wire.tls import shared_context; shared_context(); ",
-    USUAL: "",
+_MAIN = "from osiris.runtime.__main__ import main; "
+_MAINS = {
+    OURS: f"{_MAIN}from osiris.wire.tls import shared_context; shared_context(); main()",
+    # Its clients build theirs when the handler is imported.
+    USUAL: f"{_MAIN}main()",
 }
-_MAIN = "from osiris.runtime.__main__ import main; main()"
 _TASKS = {OURS: PROXY, USUAL: HEAVY}
 
 # CPU time in milliseconds and resident memory in megabytes.
@@ -73,7 +73,7 @@ def start(around: Surroundings, name: str) -> Start:
             "LAMBDA_TASK_ROOT": str(task),
             "_HANDLER": "handler.lambda_handler",
         }
-        command = [sys.executable, "-P", "-c", _PRELUDES[name] + _MAIN]
+        command = [sys.executable, "-P", "-c", _MAINS[name]]
         log = around.bundle.with_name(f"{task.name}.log")
         with Subject(command, environment, log=log) as subject:
             api.wait_until_asked()
@@ -126,4 +126,4 @@ def main(times: int = 15) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not main())
+    sys.exit(not main(*map(int, sys.argv[1:])))

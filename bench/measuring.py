@@ -1,6 +1,6 @@
 """Rounds of several subjects, interleaved, so that what disturbs the machine meets them all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ def interleaved(rounds: Mapping[str, Round], *, times: int) -> dict[str, Spread]
     return {name: Spread(median(all_), min(all_), max(all_)) for name, all_ in found.items()}
 
 
-def table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print a Markdown table under a title."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     print(f"\n{title}\n")

@@ -23,9 +23,8 @@ def measured(around: Surroundings, *, requests: int, times: int) -> dict[str, Sp
     """Microseconds of CPU a request, by the stack's name and the number of tokens."""
     with contextlib.ExitStack() as opened:
         rounds = {}
-        for name, task in TASKS.items():
+        for name in TASKS:
             api, subject = opened.enter_context(_warm(around, name))
-            assert task
             for tokens in TOKENS:
                 rounds[f"{name}, {tokens}"] = _round(api, subject, tokens, requests)
         return interleaved(rounds, times=times)
@@ -80,4 +79,4 @@ def main(requests: int = 30, times: int = 15) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not main())
+    sys.exit(not main(*map(int, sys.argv[1:])))

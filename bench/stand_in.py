@@ -15,7 +15,8 @@ from typing import Any
 from zlib import crc32
 
 from bench import answers
-from bench.certificate import HOST
+
+HOST = "127.0.0.1"
 
 _READ_BYTES = 256 * 1024
 _DYNAMODB_HEAD = (
@@ -26,25 +27,27 @@ _DYNAMODB_HEAD = (
     "x-amz-crc32: {crc}\r\n\r\n"
 )
 _STREAM_HEAD = (
-    "HTTP/1.1 200 OK\r\nDate: Tue, 24 Nov 2026 10:00:00 GMT\r\n"
-    "Content-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n"
-    "Connection: keep-alive\r\nopenai-organization: an-organization\r\n"
-    "openai-processing-ms: 312\r\nopenai-version: 2020-10-01\r\n"
-    "x-ratelimit-limit-requests: 10000\r\nx-ratelimit-limit-tokens: 2000000\r\n"
-    "x-ratelimit-remaining-requests: 9999\r\nx-ratelimit-remaining-tokens: 1999500\r\n"
-    "x-request-id: req_0123456789abcdef0123456789abcdef\r\n"
-    "strict-transport-security: max-age=31536000; includeSubDomains; preload\r\n"
-    "cf-cache-status: DYNAMIC\r\nServer: cloudflare\r\nX-Content-Type-Options: nosniff\r\n\r\n"
-).encode()
+    b"HTTP/1.1 200 OK\r\nDate: Tue, 24 Nov 2026 10:00:00 GMT\r\n"
+    b"Content-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n"
+    b"Connection: keep-alive\r\nopenai-organization: an-organization\r\n"
+    b"openai-processing-ms: 312\r\nopenai-version: 2020-10-01\r\n"
+    b"x-ratelimit-limit-requests: 10000\r\nx-ratelimit-limit-tokens: 2000000\r\n"
+    b"x-ratelimit-remaining-requests: 9999\r\nx-ratelimit-remaining-tokens: 1999500\r\n"
+    b"x-request-id: req_0123456789abcdef0123456789abcdef\r\n"
+    b"strict-transport-security: max-age=31536000; includeSubDomains; preload\r\n"
+    b"cf-cache-status: DYNAMIC\r\nServer: cloudflare\r\nX-Content-Type-Options: nosniff\r\n\r\n"
+)
 
 
 class StandIn:
     """Both listeners and what came in, in order: operations of AWS, and "upstream"."""
 
-    def __init__(self, certificate: str) -> None:
+    def __init__(self, certificate: str | None) -> None:
+        """Without a certificate the TLS port speaks to nobody."""
         self.journal: list[str] = []
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(certificate)
+        if certificate:
+            self._tls.load_cert_chain(certificate)
         self._listeners = [socket.create_server((HOST, 0)) for _ in range(2)]
         self.tls_port, self.plain_port = [sock.getsockname()[1] for sock in self._listeners]
         self._base_urls = {

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from bench import answers, certificate
 from bench.runtime_api import RuntimeApi
+from bench.stand_in import HOST
 from bench.subject import LAYER, OTHERS_CPU, ROOT, Subject, pinned
 
 PROXY = ROOT / "functions" / "proxy"
@@ -41,10 +42,10 @@ def surroundings() -> Iterator[Surroundings]:
         folder = Path(made)
         server, bundle = certificate.make(folder)
         base = _environment(folder / "bytecode", bundle)
-        command = [sys.executable, "-m", "bench.stand_in", server]
+        command = [sys.executable, "-m", "bench.stand_in", str(server)]
         with Subject(command, base, cpu=OTHERS_CPU) as stand_in:
             tls_port, plain_port = map(int, stand_in.hear().split())
-            aws = {"AWS_ENDPOINT_URL": f"https://{certificate.HOST}:{tls_port}"}
+            aws = {"AWS_ENDPOINT_URL": f"https://{HOST}:{tls_port}"}
             yield Surroundings(stand_in, tls_port, plain_port, bundle, base | aws)
 
 

@@ -107,7 +107,7 @@ def _relay(request: Admitted) -> Iterator[bytes]:
             if content.get("usage"):
                 entry = _settled(request, content["usage"])
                 content["usage"]["cost"] = float(dollars_from_nano(entry.cost_nano))
-                line = f"data: {json.dumps(content)}"  # noqa: PLW2901
+                line = f"data: {json.dumps(content)}"
             yield line.encode() + b"\n\n"
     yield b"data: [DONE]\n\n"
 
