@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from osiris.ledger.key import Key
 
 ACCOUNT = "e2e-account"
-SHORT_WAITS = {"OSIRIS_KEEP_ALIVE_MS": "200", "OSIRIS_UPSTREAM_SILENCE_MS": "1000"}
+SHORT_WAITS = {"OSIRIS_KEEP_ALIVE_MS": "200", "OSIRIS_UPSTREAM_SILENCE_MS": "2000"}
 
 
 class Harness(NamedTuple):

@@ -318,10 +318,10 @@ def test_silence_is_filled_with_comments(harness: Harness) -> None:
 
 @pytest.fixture(scope="module")
 def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
-    """A stack whose function cuts every answer a second and a half after its request came."""
+    """A stack whose function cuts every answer two and a half seconds after its request came."""
     variables = {
         "OSIRIS_KEEP_ALIVE_MS": "200",
-        "OSIRIS_DEADLINE_MARGIN_MS": "898500",
+        "OSIRIS_DEADLINE_MARGIN_MS": "897500",
     }
     with running(tmp_path_factory.mktemp("hurried"), variables, {}) as started:
         yield started

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ import pytest
 from osiris import errors, secrets_text
 from osiris.flows import credit, keys
 from osiris.ids import is_request_id
+from tests.e2e.conftest import running
 from tests.e2e.dynamodb_proxy import Harm
 
 if TYPE_CHECKING:
@@ -313,10 +315,27 @@ def check_headers(response: httpx.Response, *, known: bool, paid_twice: bool) ->
 def check_hides(harness: Harness, response: httpx.Response) -> None:
     """No upstream's host or key, no secret, no stack trace, no path of ours."""
     shown = response.text + "\n".join(f"{n}: {v}" for n, v in response.headers.items())
-    hidden = [UPSTREAM_SECRET, harness.simulator.origin.partition("//")[2], "sk-osiris-4"]
+    hidden = [UPSTREAM_SECRET, harness.simulator.origin.partition("//")[2]]
     hidden += ["Traceback", ".py", "/opt", "/var/task", "osiris/", "dynamodb", "anthropic.com"]
     assert [text for text in hidden if text.lower() in shown.lower()] == []
     assert not re.search(r"sk-osiris-[0-9A-Za-z]{8}", shown)
+
+
+def test_the_gateway_throttles_in_our_form(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Above the rate of all keys together: 429 with Retry-After, before any function is asked."""
+    parameters = {"RequestsPerSecond": "1"}
+    with running(tmp_path_factory.mktemp("throttled"), {}, parameters) as throttled:
+        ask = partial(send, throttled, None, path="/v1/models", method="GET")
+        with ThreadPoolExecutor(8) as pool:
+            answers = [future.result() for future in [pool.submit(ask) for _ in range(8)]]
+        refused = [answer for answer in answers if answer.status_code != 200]
+        assert 0 < len(refused) < 8
+        for answer in refused:
+            assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+            assert answer.json()["error"]["code"] == "rate_limit_exceeded"
+            check_form(answer)
+            check_headers(answer, known=False, paid_twice=False)
+            check_hides(throttled, answer)
 
 
 def test_an_error_in_mid_stream_hides_as_much(harness: Harness) -> None:
@@ -356,6 +375,18 @@ def test_the_public_catalogue_tells_strangers_no_limit(harness: Harness) -> None
     assert is_request_id(response.headers["X-Request-Id"])
     wrong = send(harness, "sk-osiris-x", path="/v1/models", method="GET")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (401, "invalid_api_key")
+
+
+def test_the_secret_may_come_in_either_header(harness: Harness) -> None:
+    """As OpenAI's clients send it, with any case of the scheme, and as Anthropic's do."""
+    secret = harness.new_key()
+    for name, value in (
+        ("Authorization", f"Bearer {secret}"),
+        ("authorization", f"bearer {secret}"),
+        ("X-Api-Key", secret),
+    ):
+        answer = httpx.get(f"{harness.stack.base_url}/key", headers={name: value}, timeout=60)
+        assert (answer.status_code, answer.json()["id"]) == (200, harness.key(secret).id)
 
 
 def test_a_browser_may_ask(harness: Harness) -> None:

@@ -98,6 +98,7 @@ def test_a_stream_always_ends_with_its_usage_and_cost(
         assert chunks[-1].choices == []
         assert chunks[-1].usage.completion_tokens == 2000
         assert chunks[-1].usage.model_extra == {"cost": 0.1}
+        assert stream.response.headers["content-type"] == "text/event-stream"
         request_id = stream.response.headers["x-request-id"]
         told: Any = client.get(f"/requests/{request_id}", cast_to=object)
         assert (told["cost"], told["streamed"], told["state"]) == ("0.1", True, "completed")
