@@ -241,6 +241,14 @@ def test_what_is_told(till: Till, row: Row) -> None:
     assert told.error.should_retry is False
 
 
+def test_usage_in_the_last_line_is_charged(till: Till) -> None:
+    """A stream that ends without its blank line, after the usage, is charged by it all the same."""
+    told = till.stream(chunk("a"), STOP, FULL.rstrip(b"\n"))
+    assert charged(till, told).cost_nano == 100_000_000
+    assert told.usage["cost"] == "0.1"
+    assert told.error is None
+
+
 def test_a_cut_event_does_not_swallow_the_error(till: Till) -> None:
     """The beginning of an event that was cut is not sent: our error event follows."""
     told = till.stream(chunk("a"), b'data: {"id":"c","choi', CUT)

@@ -112,6 +112,44 @@ def test_the_cost_is_all_that_differs(stream: list[bytes], tokens: Tokens) -> No
 
 
 @each_stream
+def test_an_end_without_a_blank_line(stream: list[bytes], tokens: Tokens) -> None:
+    """Wherever a stream ends, the line that it ends with is read as clients read it."""
+    for count in range(1, len(stream) + 1):
+        whole = b"".join(stream[:count]).rstrip(b"\r\n")
+        meter = StreamMeter()
+        passed = meter.feed(whole)
+        meter.close()
+        assert (passed + meter.rest("0.001")).replace(b',"cost":0.001', b"", 1) == whole
+        if b'"usage":{' in stream[count - 1]:
+            assert tokens_of(meter) == tokens
+    assert meter.ended
+
+
+def test_an_end_in_the_middle_of_an_event() -> None:
+    """A part of an event is no event: it reports nothing, and no error of ours continues it."""
+    whole = chunk(choices=[{"delta": {"content": "a"}, "finish_reason": "stop"}])
+    for cut in range(1, len(whole) - 3):
+        meter = StreamMeter()
+        assert meter.feed(whole[:cut]) == b""
+        meter.close()
+        assert not meter.finished
+        assert meter.rest("0.001", cut=True) == b""
+    meter = StreamMeter()
+    meter.feed(chunk(usage={"prompt_tokens": 5}).rstrip())
+    meter.close()
+    assert meter.rest("0.001", cut=True).endswith(b"}\n\n")
+
+
+def test_text_that_is_not_utf8_does_not_hide_the_usage() -> None:
+    """The usage beside it is read, and every byte stays but for the cost."""
+    event = chunk(choices=[], usage={"prompt_tokens": 5, "completion_tokens": 7}, x="?")
+    event = event.replace(b"?", b"\xff")
+    meter, passed, rest = fed([event], "0.001")
+    assert tokens_of(meter) == Tokens(input=5, output=7)
+    assert (passed + rest).replace(b',"cost":0.001', b"") == event
+
+
+@each_stream
 def test_tokens_are_never_delayed(stream: list[bytes], tokens: Tokens) -> None:
     """Every event before the usage leaves with the piece that completes it."""
     meter = StreamMeter()

@@ -93,6 +93,24 @@ class StreamMeter(Meter):
             passed.append(event)
         return b"".join(passed)
 
+    def close(self) -> None:
+        """The stream has come to its proper end: an event without its blank line may be the last.
+
+        Clients read it so. Where it reports the usage, or is the `[DONE]`, it waits as these do.
+        """
+        tail = self._splitter.tail
+        data = data_of(tail)
+        if data is None or not (data.strip() == _DONE or _object(data)):
+            return
+        held, known = len(self._held), (self.ended, self._usage_at)
+        self._read(tail)
+        if (self.ended, self._usage_at) == known:
+            del self._held[held:]
+            return
+        self._splitter.tail = b""
+        if not (self.ended or self.finished):
+            self._held.append(b"\n\n")  # an error of ours comes next
+
     def rest(self, cost: str | None, *, cut: bool = False) -> bytes:
         """What was held back, with the cost in the usage; and what follows the last whole event.
 
@@ -180,8 +198,10 @@ def _is_final(content: dict[str, Any]) -> bool:
 
 
 def _object(data: bytes | None) -> dict[str, Any]:
+    # A text that is not UTF-8 must not hide the usage beside it.
+    text = (data or b"{}").decode("utf-8-sig", errors="replace")
     try:
-        content = json.loads(data or b"{}")
+        content = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -178,6 +178,7 @@ def _relay(call: _Call, response: Response) -> Iterator[bytes]:
     ended: OsirisError | None = None
     try:
         yield from _pieces(call, response, meter)
+        meter.close()
         if meter.failed or not (meter.ended or meter.finished):
             ended = UpstreamFailed(details="the stream broke off", should_retry=False)
     except WireError as error:
