@@ -125,3 +125,10 @@ def test_refuses(text: str) -> None:
     """What is no JSON object, names a member twice, or is nested too deeply, is a ValueError."""
     with pytest.raises(ValueError):
         parse_object(text)
+
+
+def test_a_number_that_python_refuses_is_refused_in_our_words() -> None:
+    """Not with advice about an interpreter that the client has never heard of."""
+    with pytest.raises(ValueError, match=r"^a number has too many digits$"):
+        parse_object('{"a":[' + "9" * 5_000 + "]}")
+    assert parse_object('{"a":' + "9" * 4_000 + "}").value("a") == 10**4_000 - 1

@@ -12,6 +12,8 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed la
 from typing import Any, NamedTuple
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+# Python reads no whole number above 4,300 digits, and says so in words for programmers.
+_DIGITS_MAX = 4_000
 
 
 class Member(NamedTuple):
@@ -39,8 +41,14 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _whole_number(digits: str) -> int:
+    if len(digits) > _DIGITS_MAX:
+        raise ValueError("a number has too many digits")
+    return int(digits)
+
+
 _decode: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
-    parse_constant=_refuse_constant
+    parse_constant=_refuse_constant, parse_int=_whole_number
 ).raw_decode
 
 
