@@ -244,7 +244,7 @@ def test_what_is_told(till: Till, row: Row) -> None:
 def test_usage_in_the_last_line_is_charged(till: Till) -> None:
     """A stream that ends without its blank line, after the usage, is charged by it all the same."""
     told = till.stream(chunk("a"), STOP, FULL.rstrip(b"\n"))
-    assert charged(till, told).cost_nano == 100_000_000
+    assert till.charged(told).cost_nano == 100_000_000
     assert told.usage["cost"] == "0.1"
     assert told.error is None
 
