@@ -299,6 +299,7 @@ def test_the_named_alarms_are_there_and_quiet_when_nothing_happens(template: Tem
         "SettlementFailedAlarm",
         "UpstreamRefusedAlarm",
         "UsageEstimatedAlarm",
+        "UsageOutOfBoundsAlarm",
     ]
     assert {alarm["TreatMissingData"] for alarm in alarms.values()} == {"notBreaching"}
 
