@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import httpx
@@ -117,4 +118,38 @@ def test_the_next_admission_finishes_a_lost_request(harness: Harness) -> None:
         time.sleep(0.2)
     assert answers[-1].status_code == 200
     assert [entry.cost_nano for entry in harness.charges(secret)] == [0, 1_000_000]
+    assert harness.differences() == []
+
+
+def test_whatever_dies_among_many_is_made_good(harness: Harness) -> None:
+    """Twelve at once, half of them streams, and every process dies among their writes, twice.
+
+    Whoever was told a cost has been charged it, once; all others are charged it or nothing.
+    """
+    secret = harness.new_key(dollars="1000")
+
+    def ask(number: int) -> str | None:
+        try:
+            answer = harness.chat(secret, STEERING, stream=number % 2 == 0, max_tokens=2000)
+        except httpx.HTTPError:
+            return None
+        return answer.headers["X-Request-Id"] if b'"cost":0.1' in answer.content else None
+
+    told: set[str | None] = set()
+    with ThreadPoolExecutor(12) as pool:
+        for at, passed_on in ((9, False), (17, True)):
+            harness.proxy.arm(Harm(at, passed_on, lambda: kill_proxy(harness)))
+            told |= set(pool.map(ask, range(12)))
+    harness.proxy.arm()
+    told.discard(None)
+    finish(harness, secret)
+
+    key, charges = harness.key(secret), harness.charges(secret)
+    paid = {entry.id for entry in charges if entry.cost_nano}
+    assert told <= paid
+    assert len(told) < 24
+    assert {entry.cost_nano for entry in charges} <= {0, COST_NANO}
+    assert (key.requests, key.spent_nano) == (len(paid), len(paid) * COST_NANO)
+    assert key.balance_nano == key.available_nano == nano_from_dollars("1000") - key.spent_nano
+    assert len({entry.id for entry in charges}) == len(charges) <= 24
     assert harness.differences() == []
