@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from osiris.store.transport_lean import AwsJson
 
 CACHE_MS = 300_000
+# Between two tries of SSM while it is out of reach and a secret's earlier text is used.
+READ_AGAIN_MS = 10_000
 # What a parameter of the standard tier holds, which costs nothing.
 SECRET_BYTES_MAX = 4_096
 
@@ -24,13 +26,22 @@ class Secrets:
         self._cached: dict[str, tuple[int, str]] = {}
 
     def read(self, name: str, now_ms: int) -> str:
-        """The secret's text. Raises StoreUnavailable when there is none, or SSM is out of reach."""
+        """The secret's text, as read before while SSM is out of reach.
+
+        Raises StoreUnavailable when there is none, or SSM was never in reach.
+        """
         until_ms, text = self._cached.get(name, (0, ""))
         if now_ms < until_ms:
             return text
-        status, answer = self._ssm.post(
-            "GetParameter", {"Name": f"{self._path}/{name}", "WithDecryption": True}
-        )
+        try:
+            status, answer = self._ssm.post(
+                "GetParameter", {"Name": f"{self._path}/{name}", "WithDecryption": True}
+            )
+        except StoreUnavailable:
+            if not text:
+                raise
+            self._cached[name] = (now_ms + READ_AGAIN_MS, text)
+            return text
         if status != 200:
             raise StoreUnavailable(details=f"secret {name}: {status} {exception_name(answer)}")
         text = str(answer["Parameter"]["Value"])
