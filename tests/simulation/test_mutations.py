@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     from tests.simulation.histories import History
 
 SEEDS_MAX = 4000
-# What takes too many seeds is seen by a small case.
-CASE_OF = {
-    "key_is_new": "a creation, a grant to it",
-    "another_slot_after_making_room": "a request after a lost one",
-    "old_times_in_new_slots": "a request, a smaller limit",
+HISTORIES_MAX = 5000
+# What takes many seeds is seen by a small case.
+CASES_OF = {
+    "key_is_new": ["a creation, a grant to it"],
+    "key_is_not_deleted": ["a deletion, a switch", "a grant, a deletion"],
+    "expiry_is_the_one_seen": ["two grants"],
+    "available_is_the_one_seen": ["a grant, a deletion"],
+    "secret_is_the_one_seen": ["two rotations"],
+    "another_slot_after_making_room": ["a request after a lost one"],
+    "old_times_in_new_slots": ["a request, a smaller limit"],
 }
 # The slot says the same as long as a repeated admission keeps to it: see the last test.
 SECOND_LINE = Condition(ADMIT_CONDITIONS, "not_admitted_yet")
@@ -44,9 +49,9 @@ def goes_wrong(histories: Iterable[History]) -> bool:
 
 def likely(name: str) -> Iterator[History]:
     """Histories to look at."""
-    if name in CASE_OF:
-        return CASES[CASE_OF[name]].histories(SEEDS_MAX)
-    return map(by_seed, range(SEEDS_MAX))
+    for case in CASES_OF.get(name, ()):
+        yield from CASES[case].histories(HISTORIES_MAX)
+    yield from map(by_seed, range(SEEDS_MAX))
 
 
 @pytest.mark.parametrize(
@@ -76,6 +81,6 @@ def test_an_admission_repeated_by_another_slot_is_held_by_its_id(
     another_slot_after_a_lost_reply(monkeypatch)
     case = CASES["one request, two faults"]
     case = case._replace(setting=case.setting._replace(limit=2), faults=("lost",), faults_max=2)
-    assert not goes_wrong(case.histories(SEEDS_MAX))
+    assert not goes_wrong(case.histories(HISTORIES_MAX))
     SECOND_LINE.take_out(monkeypatch)
-    assert goes_wrong(case.histories(SEEDS_MAX))
+    assert goes_wrong(case.histories(HISTORIES_MAX))
