@@ -87,6 +87,8 @@ def with_members(parsed: ObjectText, changes: dict[str, str]) -> str:
 
 
 def _skip(text: str, position: int) -> int:
+    if text[position : position + 1] > " ":
+        return position  # as nearly always: programs write no space
     match = _SPACE.match(text, position)
     assert match is not None
     return match.end()

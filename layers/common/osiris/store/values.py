@@ -37,7 +37,8 @@ def plain(value: dict[str, Any]) -> Any:
     if kind == "N":
         return int(content)
     if kind == "L":
-        return [plain(element) for element in content]
+        # A key's window is many numbers.
+        return [int(each["N"]) if "N" in each else plain(each) for each in content]
     if kind == "M":
         return plain_item(content)
     if kind == "B":

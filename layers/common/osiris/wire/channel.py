@@ -9,7 +9,8 @@ import ssl
 from select import POLLIN, poll
 from time import time_ns
 
-# A TLS record is at most this long, so one read empties it.
+# A TLS record is at most this long, so one read empties it: nothing is left inside the TLS layer
+# where a poll would not see it.
 _PULL_BYTES = 16 * 1024
 
 _NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -18,12 +19,11 @@ _NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Channel:
     """An open connection: what came in, whether it has ended, whether it is still of use."""
 
-    __slots__ = ("_poll", "_sock", "_tls", "closed", "ended", "failure", "held", "used_at_ms")
+    __slots__ = ("_poll", "_sock", "closed", "ended", "failure", "held", "used_at_ms")
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
-        self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
         self._poll = poll()
         self._poll.register(sock, POLLIN)
         self.held = b""
@@ -51,7 +51,7 @@ class Channel:
         The end of the stream, good or bad, counts as arrived: see `ended` and `failure`. So does
         a part of a TLS record, which adds nothing yet.
         """
-        if not (self._tls and self._tls.pending()) and not self._poll.poll(timeout_ms):
+        if not self._poll.poll(timeout_ms):
             return False
         try:
             data = self._sock.recv(_PULL_BYTES)
