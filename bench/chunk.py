@@ -49,7 +49,7 @@ def _proxy(around: Surroundings) -> Iterator[tuple[Subject, Callable[[int, int],
         api.wait_until_asked()
 
         def serve(tokens: int, model: int) -> bytes:
-            answer = b"".join(api.invoke(event(tokens=tokens, model=answers.MODELS[model])))
+            answer = api.invoke(event(tokens=tokens, model=answers.MODELS[model]))
             api.wait_until_asked()
             return answer
 
@@ -67,7 +67,7 @@ def _relay(around: Surroundings, url: str) -> Iterator[tuple[Subject, Send]]:
                 body = json.dumps(chat(tokens=tokens, model=answers.MODELS[0])).encode()
                 head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {HOST}\r\n"
                 sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-                return b"".join(read_to_end(sock))
+                return read_to_end(sock)
 
             yield subject, send
 

@@ -36,7 +36,7 @@ def _warm(around: Surroundings, name: str) -> Iterator[tuple[RuntimeApi, Subject
     with RuntimeApi() as api, function(around, api, TASKS[name]) as subject:
         api.wait_until_asked()
         for tokens in (*TOKENS, *TOKENS):
-            answer = b"".join(api.invoke(event(tokens=tokens)))
+            answer = api.invoke(event(tokens=tokens))
             assert b'"cost":' in answer.replace(b" ", b""), answer[:2000]
             assert answer.count(b" token") == tokens
             api.wait_until_asked()
