@@ -79,7 +79,7 @@ def test_refuses_to_guess_whether_usage_is_reported() -> None:
 def test_takes_the_tiers_that_cost_no_more(tier: str | None) -> None:
     """A tier at the catalogue's prices, or below them, reaches the upstream as it was sent."""
     text = body(service_tier=tier)
-    assert upstream_body(parse_chat(text), "m") == text
+    assert upstream_body(parse_chat(text), "openai", "m") == text
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,9 @@ def test_refuses_what_is_too_large() -> None:
         ({"stream": None, "n": None}, (False, 1, None)),
         ({"stream": True, "n": 3}, (True, 3, None)),
         ({"max_tokens": 7}, (False, 1, 7)),
-        ({"max_tokens": 7, "max_completion_tokens": 5}, (False, 1, 5)),
+        ({"max_tokens": 7, "max_completion_tokens": 5}, (False, 1, 7)),
+        ({"max_tokens": 5, "max_completion_tokens": 7}, (False, 1, 7)),
+        ({"max_tokens": "7", "max_completion_tokens": 5}, (False, 1, None)),
         ({"max_tokens": 7, "max_completion_tokens": None}, (False, 1, 7)),
         ({"max_tokens": 0}, (False, 1, None)),
         ({"max_tokens": -5}, (False, 1, None)),
@@ -155,14 +157,33 @@ def test_images_are_counted_not_measured() -> None:
 SPACED = '{ "model" : "m",\n  "messages": [ {"role":"user", "content":"\\u00fc ü"} ], "seed": 1e3 }'
 
 
-def sent(text: str, upstream_model: str = "m") -> str:
+def sent(text: str, upstream_model: str = "m", upstream: str = "openai") -> str:
     """What the upstream gets for a body."""
-    return upstream_body(parse_chat(text.encode()), upstream_model).decode()
+    return upstream_body(parse_chat(text.encode()), upstream, upstream_model).decode()
 
 
 def test_a_body_passes_unchanged() -> None:
     """Without a stream, and under the same name, every byte of the body is sent on."""
     assert sent(SPACED) == SPACED
+
+
+@pytest.mark.parametrize(
+    ("members", "added"),
+    [
+        ({"max_completion_tokens": 5}, {"max_tokens": 5}),
+        ({"max_completion_tokens": 5, "max_tokens": None}, {"max_tokens": 5}),
+        ({"max_completion_tokens": 5, "max_tokens": 7}, {}),
+        ({"max_completion_tokens": "5"}, {}),
+        ({}, {}),
+    ],
+)
+def test_deepseek_is_told_the_bound_in_the_name_it_knows(
+    members: dict[str, Any], added: dict[str, Any]
+) -> None:
+    """Else it writes as much as it likes, for a hold that believed the bound."""
+    text = body(**members).decode()
+    assert json.loads(sent(text, upstream="deepseek")) == json.loads(text) | added
+    assert sent(text, upstream="openai") == sent(text, upstream="anthropic") == text
 
 
 def test_only_the_name_is_replaced() -> None:

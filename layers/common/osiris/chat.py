@@ -31,6 +31,9 @@ _READ = frozenset(
 )
 # OpenAI's tiers at the catalogue's prices or below. Others cost more, and usage does not tell.
 _TIERS = (None, "auto", "default", "flex")
+# These bound their output by `max_tokens`, and pass over the newer name without a word
+# (earendil-works/pi, issue 8018).
+_OLD_NAMED = frozenset({"deepseek"})
 
 
 class ChatRequest(NamedTuple):
@@ -60,11 +63,14 @@ def parse_chat(body: bytes) -> ChatRequest:
     )
 
 
-def upstream_body(request: ChatRequest, upstream_model: str) -> bytes:
-    """The body as the upstream gets it."""
+def upstream_body(request: ChatRequest, upstream: str, upstream_model: str) -> bytes:
+    """The body as the upstream, of this kind, gets it."""
     changes = {}
     if request.model != upstream_model:
         changes["model"] = json.dumps(upstream_model)
+    bound = request.parsed.value("max_completion_tokens")
+    if upstream in _OLD_NAMED and _is_count(bound) and request.parsed.value("max_tokens") is None:
+        changes["max_tokens"] = str(bound)
     if request.stream:
         options = request.parsed.value("stream_options") or {}
         if options.get("include_usage") is not True:
@@ -157,12 +163,12 @@ def _choices(parsed: ObjectText) -> int:
 
 
 def _output_tokens_max(parsed: ObjectText) -> int | None:
-    """The client's own bound; what is no count is the upstream's to refuse."""
-    for name in ("max_completion_tokens", "max_tokens"):
-        bound = parsed.value(name)
-        if bound is not None:
-            return bound if _is_count(bound) and bound > 0 else None
-    return None
+    """The client's own bound, the larger of two; what is no count is the upstream's to refuse."""
+    named = (parsed.value("max_completion_tokens"), parsed.value("max_tokens"))
+    bounds = [bound for bound in named if bound is not None]
+    if not bounds or not all(_is_count(bound) and bound > 0 for bound in bounds):
+        return None
+    return int(max(bounds))
 
 
 def _is_count(value: Any) -> bool:

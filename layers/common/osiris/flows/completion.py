@@ -110,7 +110,7 @@ def _forward(call: _Call, upstream_secret: str) -> Response:
         return call.app.upstreams.open(
             call.model,
             secret=upstream_secret,
-            body=upstream_body(call.request, call.model.upstream_model),
+            body=upstream_body(call.request, call.model.upstream, call.model.upstream_model),
             timeout_ms=max(1, min(call.app.settings.upstream_silence_ms, _time_left_ms(call))),
         )
     except OsirisError as error:
