@@ -47,11 +47,13 @@ DEEPSEEK = [
     b'"prompt_cache_hit_tokens":12,"prompt_cache_miss_tokens":5,"total_tokens":26}}\n\n',
     DONE,
 ]
+DENSE = [event.replace(b"data: ", b"data:") for event in OPENAI]
 CRLF = [event.replace(b"\n", b"\r\n") for event in OPENAI]
 
 STREAMS = {
     "openai": (OPENAI, Tokens(input=15, cache_read=4, output=10)),
     "deepseek": (DEEPSEEK, Tokens(input=5, cache_read=12, output=9)),
+    "no spaces": (DENSE, Tokens(input=15, cache_read=4, output=10)),
     "carriage returns": (CRLF, Tokens(input=15, cache_read=4, output=10)),
 }
 each_stream = pytest.mark.parametrize(("stream", "tokens"), STREAMS.values(), ids=STREAMS)
@@ -106,7 +108,7 @@ def test_the_cost_is_all_that_differs(stream: list[bytes], tokens: Tokens) -> No
         meter, passed, rest = fed([whole[:cut], whole[cut:]], "0.001")
         assert (passed + rest).replace(b',"cost":0.001', b"", 1) == whole
         events = [line for line in (passed + rest).splitlines() if b'"cost"' in line]
-        [event] = [json.loads(line.removeprefix(b"data: ")) for line in events]
+        [event] = [json.loads(line.removeprefix(b"data:")) for line in events]
         assert list(event["usage"])[-1] == "cost"
         assert tokens_of(meter) == tokens
 

@@ -90,11 +90,11 @@ def test_data(event: bytes, data: bytes | None) -> None:
             b"event: x\r\ndata: a\r\ndata: b\r\nid: 1\r\n\r\n",
             b"event: x\r\ndata: new\r\nid: 1\r\n\r\n",
         ),
-        (b"data:a\r\r", b"data: new\r\r"),
+        (b"data:a\r\r", b"data:new\r\r"),
     ],
 )
 def test_with_other_data(event: bytes, expected: bytes) -> None:
-    """Other data leave the other fields, and the way of ending lines, as they are."""
+    """Other data leave the other fields, and the way of writing lines, as they are."""
     assert sse.with_data(event, b"new") == expected
 
 

@@ -68,11 +68,12 @@ def data_of(event: bytes) -> bytes | None:
 
 
 def with_data(event: bytes, data: bytes) -> bytes:
-    """The event with other data; its other fields, and its way of ending lines, stay."""
+    """The event with other data; its other fields, and its way of writing lines, stay."""
     lines = [line for line in _LINE.findall(event) if line]
     first = next(index for index, line in enumerate(lines) if line.startswith(b"data:"))
     ending = lines[first][len(lines[first].rstrip(b"\r\n")) :]
-    changed = [b"data: " + part + ending for part in data.split(b"\n")]
+    name = b"data: " if lines[first].startswith(b"data: ") else b"data:"
+    changed = [name + part + ending for part in data.split(b"\n")]
     rest = [line for line in lines[first:] if not line.startswith(b"data:")]
     return b"".join([*lines[:first], *changed, *rest])
 
