@@ -67,7 +67,13 @@ class _Time(click.ParamType[int]):
 @click.command()
 @click.argument("key_id", type=KEY, metavar="KEY")
 @click.argument("amount_nano", type=_Dollars(), metavar="AMOUNT")
-@click.option("--days", type=click.IntRange(1, DAYS_MAX), default=30, show_default=True)
+@click.option(
+    "--days",
+    type=click.IntRange(1, DAYS_MAX),
+    default=30,
+    show_default=True,
+    help="How long the key's credit lasts from now, at least.",
+)
 @click.option("--reason", default="", help="Stands in the ledger, and the key's owner may read it.")
 @as_json
 @click.pass_obj

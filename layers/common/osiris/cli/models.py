@@ -74,7 +74,10 @@ def apply_models(
 @as_json
 @click.pass_obj
 def list_models(operator: Operator) -> None:
-    """The models on sale, as the catalogue has them; prices in dollars per million tokens."""
+    """The models on sale, as the catalogue has them.
+
+    Prices are dollars per million tokens.
+    """
     shown = [
         model_fields(model) for model in operator.app("catalogue_table").models.read().values()
     ]
