@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from osiris import secrets_text
 from osiris.errors import OsirisError
+from osiris.flows.audit import audit
 from osiris.flows.keys import Issued
 from osiris.flows.settlement import finish_lapsed
 from osiris.ids import entry_id
@@ -223,6 +224,12 @@ class History:
         world.move_clock(world.now_ms + 2 * HOUR_MS)
         self._alone(reconcile_all)
         self._check_rollups()
+        self._alone(self._check_audit)
+
+    def _check_audit(self, process: Process) -> None:
+        """The operator's audit sees nothing wrong where nothing is."""
+        found = audit(process.app, segments=1).differences
+        require(not found, "the audit differs", found)
 
     def _check_rollups(self) -> None:
         """I9: the usage page shows what was charged, by hour and model."""

@@ -151,7 +151,9 @@ class Accounts:
 
         Raises KeyNotFound, or ChangedMeanwhile when a request was admitted since it was seen.
         """
-        values = {":seen": key.window, ":new": window, ":now": now_ms}
+        # Hosts' clocks differ a little: a request that was in before counts as earlier.
+        set_at_ms = max(now_ms, *key.window)
+        values = {":seen": key.window, ":new": window, ":now": set_at_ms}
         names = {"#window": "window"}
         update = "SET #window = :new, limit_set_at_ms = :now"
         try:
