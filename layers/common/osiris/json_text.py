@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 _SPACE = re.compile(r"[ \t\n\r]*")
 # Python reads no whole number above 4,300 digits, and says so in words for programmers.
 _DIGITS_MAX = 4_000
+# A name may be as long as the body; what is said of it need not.
+_NAME_LENGTH_TOLD = 64
 
 
 class Member(NamedTuple):
@@ -112,7 +114,7 @@ def _parse_members(text: str, start: int) -> ObjectText:
         value_start = _skip(text, position + 1)
         value, value_end = _decode(text, value_start)
         if name in members:
-            raise ValueError(f"names {name!r} twice")
+            raise ValueError(f"names {name[:_NAME_LENGTH_TOLD]!r} twice")
         members[name] = Member(value, value_start, value_end)
         position = _skip(text, value_end)
         if text[position] == "}":
