@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from pathlib import Path
 
 from bench import call, chunk, imports, request, writes
 from bench.subject import OTHERS_CPU, SUBJECT_CPU
@@ -9,12 +10,19 @@ from bench.subject import OTHERS_CPU, SUBJECT_CPU
 
 def main() -> int:
     """Run all parts; the exit status is 1 when an aim was missed."""
-    where = f"CPU {SUBJECT_CPU}, what they speak to on CPU {OTHERS_CPU}"
-    print(f"CPython {platform.python_version()}, {platform.machine()}; subjects on {where}")
+    print(f"CPython {platform.python_version()}, {platform.system()} {platform.release()}")
+    print(f"{_processor()}; subjects on CPU {SUBJECT_CPU}, all else on CPU {OTHERS_CPU}")
     missed = [part.__name__ for part in (imports, request, call, chunk, writes) if not part.main()]
     if missed:
         print(f"\nAims missed in: {', '.join(missed)}")
     return bool(missed)
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(": ")[2]
+    return platform.machine()
 
 
 if __name__ == "__main__":
