@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from local.stack import LocalStack
 
 _WATCH_INTERVAL_S = 1
+_PORT_MAX = 65_535
 
 
 class _Ending(BaseException):
@@ -90,10 +91,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local.run", description="Run all of Osiris on this machine."
     )
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
+    parser.add_argument("--port", type=_port, default=8080, help="0 takes a free one")
     parser.add_argument("--state", type=Path, default=STATE_DIR, help="directory of the state")
     parser.add_argument("--log", action="store_true", help="show what the functions print")
     return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= _PORT_MAX):
+        raise argparse.ArgumentTypeError(f"it is a number from 0 to {_PORT_MAX}, not {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ was killed outright keeps the next one waiting, and no file of process ids can g
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -124,14 +125,16 @@ def _is_running(pid: int) -> bool:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on 127.0.0.1:`port` now."""
+    """Whether a server could listen on 127.0.0.1:`port` now; raise `CannotStart` if we may not."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
             probe.listen(1)
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise CannotStart(f"port {port} can't be served: {error.strerror}") from error
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.environment_file import read_environment, write_environment
-from local.state import StateDirectory, StateInUse
+from local.problems import CannotStart
+from local.state import StateDirectory, StateInUse, is_free
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +65,19 @@ def test_a_port_is_kept_while_it_is_free(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", port))
         other.listen()
         assert StateDirectory(tmp_path).port("cloud") != port
+
+
+def test_a_port_that_may_not_be_served_is_not_called_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the system refuses for another reason is said with that reason."""
+
+    def refused(_socket: socket.socket, _address: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("socket.socket.bind", refused)
+    with pytest.raises(CannotStart, match="port 80 can't be served: Permission denied"):
+        is_free(80)
 
 
 def test_the_environment_file_means_the_same_to_a_shell_and_to_us(tmp_path: Path) -> None:
