@@ -161,6 +161,24 @@ def test_images_are_counted_not_measured() -> None:
     assert demand.text_bytes == len(whole) - len(url) - len("https://x.invalid/a.png")
 
 
+@pytest.mark.parametrize(
+    ("part", "unmeasured"),
+    [
+        ({"type": "text", "text": "hi"}, False),
+        ({"type": "refusal", "refusal": "no"}, False),
+        ({"type": "input_audio", "input_audio": {"data": "", "format": "mp3"}}, False),
+        ({"type": "image_url", "image_url": {"url": "data:"}}, False),
+        ({"type": "file", "file": {"file_data": "data:application/pdf;base64,"}}, True),
+        ({"type": ["text"]}, True),
+        ({}, True),
+    ],
+)
+def test_parts_that_bytes_do_not_bound(part: dict[str, Any], unmeasured: bool) -> None:
+    """A file may have many pages in few bytes, and what is not known may be such a file."""
+    demand = parse_chat(body(messages=[{"role": "user", "content": [part]}])).demand
+    assert demand.unmeasured == unmeasured
+
+
 SPACED = '{ "model" : "m",\n  "messages": [ {"role":"user", "content":"\\u00fc ü"} ], "seed": 1e3 }'
 
 

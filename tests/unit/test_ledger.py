@@ -150,6 +150,7 @@ def test_the_overlap_of_secrets(secret_hash: bytes, until_ms: int, holds: bool) 
         (Demand(1_000, 0, 1, 10**9), 5_000_000 + 1_600_000_000),
         (Demand(10**9, 0, 1, 100), 2_000_000_000 + 2_500_000),
         (Demand(1, 0, 1, 1), 1_000_000),
+        (Demand(1, 0, 1, 100, unmeasured=True), 2_000_000_000 + 2_500_000),
     ],
 )
 def test_holds(demand: Demand, nano: int) -> None:

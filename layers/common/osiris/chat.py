@@ -29,6 +29,9 @@ _READ = frozenset(
         "stream_options",
     }
 )
+# Parts of a message that have no more tokens than two bytes each; of a few bytes of PDF, a provider
+# makes many pages.
+_MEASURED = ("text", "refusal", "input_audio")
 # OpenAI's tiers at the catalogue's prices or below. Others cost more, and usage does not tell.
 _TIERS = (None, "auto", "default", "flex")
 # These bound their output by `max_tokens`, and pass over the newer name without a word
@@ -124,33 +127,37 @@ def _demand(parsed: ObjectText, body_bytes: int) -> Demand:
     messages = parsed.value("messages")
     if not isinstance(messages, list) or not messages:
         raise InvalidRequest("'messages' must be a list of messages, not empty.", param="messages")
-    images, image_bytes = 0, 0
+    images, image_bytes, unmeasured = 0, 0, False
     for index, message in enumerate(messages):
         if not isinstance(message, dict):
             raise InvalidRequest(
                 f"'messages[{index}]' must be an object.", param=f"messages[{index}]"
             )
-        for url in _image_urls(message.get("content")):
-            images += 1
-            image_bytes += len(url)
+        for part in _parts(message.get("content")):
+            if part.get("type") == "image_url":
+                images += 1
+                image_bytes += len(_image_url(part))
+            elif part.get("type") not in _MEASURED:
+                unmeasured = True
     return Demand(
         text_bytes=body_bytes - image_bytes,
         images=images,
         choices=_choices(parsed),
         output_tokens_max=_output_tokens_max(parsed),
+        unmeasured=unmeasured,
     )
 
 
-def _image_urls(content: Any) -> list[str]:
+def _parts(content: Any) -> list[dict[str, Any]]:
     if not isinstance(content, list):
         return []
-    urls = []
-    for part in content:
-        if isinstance(part, dict) and part.get("type") == "image_url":
-            image = part.get("image_url")
-            url = image.get("url") if isinstance(image, dict) else image
-            urls.append(url if isinstance(url, str) else "")
-    return urls
+    return [part for part in content if isinstance(part, dict)]
+
+
+def _image_url(part: dict[str, Any]) -> str:
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, dict) else image
+    return url if isinstance(url, str) else ""
 
 
 def _choices(parsed: ObjectText) -> int:

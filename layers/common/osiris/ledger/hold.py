@@ -13,12 +13,16 @@ HOLD_BYTES_PER_TOKEN = 2
 
 
 class Demand(NamedTuple):
-    """What a request asks for, as far as its cost depends on it."""
+    """What a request asks for, as far as its cost depends on it.
+
+    `unmeasured` says that it has a part whose tokens its bytes don't bound, such as a PDF.
+    """
 
     text_bytes: int
     images: int
     choices: int
     output_tokens_max: int | None
+    unmeasured: bool = False
 
 
 def hold_nano(demand: Demand, model: Model) -> int:
@@ -29,6 +33,8 @@ def hold_nano(demand: Demand, model: Model) -> int:
     input_tokens = ceil_div(demand.text_bytes, HOLD_BYTES_PER_TOKEN)
     input_tokens += demand.images * model.image_tokens_max
     input_tokens = min(input_tokens, model.context_tokens)
+    if demand.unmeasured:
+        input_tokens = model.context_tokens
     output_tokens = model.output_tokens
     if demand.output_tokens_max is not None:
         output_tokens = min(output_tokens, demand.output_tokens_max)
