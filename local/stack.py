@@ -100,8 +100,19 @@ class LocalStack:
             for name, value in function.environment.items()
             if name.startswith("OSIRIS_")
         }
-        addresses = {"OSIRIS_BASE_URL": self.base_url, "OSIRIS_API_KEY": self.api_key}
+        addresses = {
+            "OSIRIS_BASE_URL": self.base_url,
+            "OSIRIS_API_KEY": self.api_key,
+            # So that `osiris models apply` leads no model elsewhere than we did.
+            "OSIRIS_UPSTREAM_URLS": " ".join(
+                f"{upstream}={url}" for upstream, url in self._upstreams.base_urls.items()
+            ),
+        }
         return addresses | self.cloud.environment | ours | self._issuer_keys
+
+    @property
+    def _upstreams(self) -> Upstreams:
+        return Upstreams(simulator_url=self.upstream_url, environ=self._environ)
 
     @property
     def _issuer_keys(self) -> dict[str, str]:
@@ -204,5 +215,5 @@ class LocalStack:
             self.state,
             environment=self.environment,
             account_id=account,
-            upstreams=Upstreams(simulator_url=self.upstream_url, environ=self._environ),
+            upstreams=self._upstreams,
         )

@@ -155,6 +155,21 @@ def test_the_environment_file_is_all_that_the_operator_needs(running: Running) -
     assert "claude-opus-4.6" in answer.stdout
 
 
+def test_the_operators_apply_keeps_the_models_where_they_lead(running: Running) -> None:
+    """`osiris models apply` after `source .local/env` finds nothing to change."""
+    osiris = Path(sys.executable).with_name("osiris")
+    answer = subprocess.run(
+        ["sh", "-c", f". {running.state.path}/env && {osiris} models apply --dry-run --json"],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    plan = json.loads(answer.stdout)
+    assert (plan["added"], plan["changed"], plan["removed"]) == ([], [], [])
+
+
 def test_the_token_opens_the_dashboard_api(running: Running) -> None:
     """`make token` prints one token and nothing else; /api/keys shows the demo key by it."""
     answer = subprocess.run(

@@ -35,7 +35,9 @@ def models() -> None:
     "base_urls",
     multiple=True,
     metavar="KIND=URL",
-    help="Send all models of an upstream kind elsewhere: openai=http://127.0.0.1:9000/v1",
+    envvar="OSIRIS_UPSTREAM_URLS",
+    help="Send all models of an upstream kind elsewhere: openai=http://127.0.0.1:9000/v1 "
+    "[env: OSIRIS_UPSTREAM_URLS, which `make run` sets to its simulator]",
 )
 @as_json
 @click.pass_obj
