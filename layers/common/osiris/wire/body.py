@@ -63,6 +63,7 @@ class ChunkedBody:
 
     def take(self, held: bytes) -> tuple[bytes | None, bytes]:
         """The next chunk, or as much of it as there is, and the rest of `held`."""
+        data_at = 0
         if not self._left:
             size_line = self._size_line(held)
             if size_line is None:
@@ -74,12 +75,11 @@ class ChunkedBody:
                 return None, held
             self._started = True
             self._left = size
-            held = held[data_at:]
         elif not held:
             return None, held
-        piece = held[: self._left]
+        piece = held[data_at : data_at + self._left]
         self._left -= len(piece)
-        return piece, held[len(piece) :]
+        return piece, held[data_at + len(piece) :]
 
     def _size_line(self, held: bytes) -> re.Match[bytes] | None:
         """The line before the next chunk, which follows the line end of the last."""
@@ -88,7 +88,7 @@ class ChunkedBody:
             return None
         line = _SIZE_LINE.match(held, at)
         if (line is None and (b"\n" in held[at:] or len(held) > _FRAME_BYTES_MAX)) or (
-            at and not b"\r\n".startswith(held[:2])
+            at and not held.startswith(b"\r\n")
         ):
             raise HTTPException("what should be a chunk is none")
         return line
