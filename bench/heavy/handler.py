@@ -69,6 +69,8 @@ class Admitted:
         self.id = request_id(self.at_ms, os.urandom(16))
         self.demand = Demand(body_bytes, 0, body.n, body.max_tokens)
         self.hold_nano = hold_nano(self.demand, model)
+        self.output_bytes = 0
+        self.finished = False
 
 
 def lambda_handler(event: dict[str, Any], _context: Any) -> Answer:
@@ -104,6 +106,11 @@ def _relay(request: Admitted) -> Iterator[bytes]:
             if line == "data: [DONE]":
                 break
             content = json.loads(line[6:])
+            if "error" in content:
+                raise RuntimeError(content["error"])
+            for choice in content["choices"]:
+                request.output_bytes += len((choice["delta"].get("content") or "").encode())
+                request.finished = request.finished or choice["finish_reason"] is not None
             if content.get("usage"):
                 entry = _settled(request, content["usage"])
                 content["usage"]["cost"] = float(dollars_from_nano(entry.cost_nano))
