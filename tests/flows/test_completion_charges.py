@@ -170,6 +170,15 @@ ROWS = {
         error=UpstreamFailed,
         metric="UpstreamFailed",
     ),
+    "endless events after the usage": Row(
+        chunk("a"),
+        FULL,
+        *[b": " + b"x" * (EVENT_BYTES_MAX // 4) + b"\n\n"] * 5,
+        state=states.UPSTREAM_FAILED,
+        cost_nano=100_000_000,
+        error=UpstreamFailed,
+        metric="UpstreamFailed",
+    ),
     "empty": Row(DONE, state=states.EMPTY, cost_nano=0),
     "empty, with usage": Row(FULL, DONE, state=states.EMPTY, cost_nano=0),
     "declined": Row(

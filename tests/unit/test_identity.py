@@ -163,6 +163,16 @@ def test_a_published_shared_secret_is_not_used(issuer: Issuer) -> None:
         issuer.refusal(f"{signed}.{_part(mac)}")
 
 
+def test_an_unusable_key_hides_no_other(issuer: Issuer) -> None:
+    """An encryption key of the same id, and one whose id is no text, leave the signing key be."""
+    issuer.server.publish(
+        public_jwk(RSA, "one"),
+        public_jwk(OTHER_RSA, "one", use="enc"),
+        public_jwk(EC, "two") | {"kid": ["two"]},
+    )
+    assert issuer.tokens.account_id(token(RSA, kid="one"))
+
+
 def test_other_keys_and_changed_tokens_do_not_hold(issuer: Issuer) -> None:
     """A stranger's signature, a key of another algorithm, and changed claims are refused."""
     assert issuer.refusal(token(OTHER_RSA)) == "InvalidSignatureError"

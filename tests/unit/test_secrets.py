@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from osiris.errors import StoreUnavailable
+from osiris.errors import StoreUnavailable, UpstreamRefusedUs
 from osiris.store.secrets import CACHE_MS, READ_AGAIN_MS, Secrets
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ def test_a_secret_outlives_ssm() -> None:
 
 
 def test_a_secret_that_was_taken_away_is_not_used() -> None:
-    """Deleting the parameter stops its use after five minutes."""
+    """Deleting the parameter stops its use after five minutes, and is the operator's matter."""
     secrets = reader(found("old"), GONE)
     secrets.read("openai", 0)
-    with pytest.raises(StoreUnavailable) as refused:
+    with pytest.raises(UpstreamRefusedUs) as refused:
         secrets.read("openai", CACHE_MS)
     assert refused.value.details == "secret openai: 400 ParameterNotFound"
 

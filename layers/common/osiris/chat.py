@@ -13,8 +13,8 @@ from osiris.ledger.hold import Demand
 
 # Lambda takes 6 MB of event, in which the body is an escaped JSON string that may grow.
 BODY_BYTES_MAX = 4 * 1024 * 1024
-# OpenAI's own limit.
-CHOICES_MAX = 128
+# A hold never refuses its own request, so this bounds how far below $0 one request can go.
+CHOICES_MAX = 8
 # What is read here decides what a request may cost and is charged. Some readers of JSON (Go's) take
 # another case of a name for the name, and the last of them counts: there it must not differ.
 _READ = frozenset(

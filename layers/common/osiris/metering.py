@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from osiris.errors import UpstreamFailed
 from osiris.json_text import parse_object, with_members
-from osiris.sse import Splitter, data_of, events, with_data
+from osiris.sse import EVENT_BYTES_MAX, EventTooLarge, Splitter, data_of, events, with_data
 from osiris.usage import estimate, merged, read_usage, usage_object
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class StreamMeter(Meter):
             if self._held:
                 continue
             passed.append(event)
+        if sum(map(len, self._held)) > EVENT_BYTES_MAX:
+            raise EventTooLarge
         return b"".join(passed)
 
     def close(self) -> None:

@@ -79,7 +79,7 @@ SETTINGS: dict[str, Setting] = {
     ),
     "deadline_margin_ms": Setting(
         "OSIRIS_DEADLINE_MARGIN_MS",
-        10000,
+        30000,
         "How long before the function's end an answer is cut, to be charged and ended properly.",
     ),
     "oidc_issuer": Setting("OSIRIS_OIDC_ISSUER", None, "Issuer that sign-in tokens must name."),

@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from osiris.errors import ModelNotFound, OsirisError, RequestNotFound, RouteNotFound
+from osiris.errors import (
+    ModelNotFound,
+    OsirisError,
+    RequestNotFound,
+    RouteNotFound,
+    UpstreamRefusedUs,
+)
 from osiris.flows.admission import caller, identify
 from osiris.flows.completion import complete
 from osiris.flows.exchange import Exchange
@@ -13,6 +19,7 @@ from osiris.http.errors import error_headers, error_json, unexpected, with_error
 from osiris.http.messages import Answer, Request
 from osiris.http.shapes import key_json, model_json, rate_limit_headers, request_json
 from osiris.ids import is_request_id
+from osiris.telemetry import UPSTREAM_REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +122,7 @@ def _secret_text(request: Request) -> str | None:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
-    return request.headers.get("x-api-key") or scheme or None
+    return request.headers.get("x-api-key")
 
 
 def _json(status: int, content: Any) -> Answer:
@@ -127,7 +134,11 @@ def _error_answer(app: App, exchange: Exchange, error: OsirisError) -> Answer:
     if error.details is not None and exchange.hold_nano == 0:
         # Once admitted, the request's own line tells it.
         app.telemetry.line(
-            "refused", request_id=exchange.request_id, code=error.code, details=error.details
+            "refused",
+            metrics=[UPSTREAM_REFUSED] if isinstance(error, UpstreamRefusedUs) else [],
+            request_id=exchange.request_id,
+            code=error.code,
+            details=error.details,
         )
     answer = _json(error.status, error_json(error))
     return answer._replace(headers=answer.headers + error_headers(error))

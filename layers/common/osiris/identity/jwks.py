@@ -116,10 +116,15 @@ def _usable_keys(text: bytes) -> dict[str | None, PyJWK]:
     """The keys that sign by an algorithm we take. Raises IdentityUnavailable when there is none."""
     try:
         published = json.loads(text)["keys"]
-        keys = {jwk.get("kid"): _key(jwk) for jwk in published}
+        keys = [(jwk.get("kid"), _key(jwk)) for jwk in published]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IdentityUnavailable(details=f"JWKS: {type(error).__name__}") from error
-    usable = {key_id: key for key_id, key in keys.items() if key is not None}
+    # One id may stand for a signing and an encryption key: the first is meant here.
+    usable = {
+        key_id: key
+        for key_id, key in keys
+        if key is not None and (key_id is None or isinstance(key_id, str))
+    }
     if not usable:
         raise IdentityUnavailable(details="JWKS: no usable key")
     return usable

@@ -8,7 +8,7 @@ from osiris.ids import made_at_ms
 from osiris.money import ceil_div
 from osiris.usage import MINIMUM_CHARGE_NANO, TOKENS_PER_MTOK
 
-# No tokenizer known makes more than one token of two bytes of text, on the whole.
+# Ordinary text in any language has fewer tokens than this; rows of rare signs may have more.
 HOLD_BYTES_PER_TOKEN = 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from osiris.errors import StoreUnavailable
+from osiris.errors import StoreUnavailable, UpstreamRefusedUs
 from osiris.store.transport_lean import exception_name
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class Secrets:
     def read(self, name: str, now_ms: int) -> str:
         """The secret's text, as read before while SSM is out of reach.
 
-        Raises StoreUnavailable when there is none, or SSM was never in reach.
+        Raises UpstreamRefusedUs when there is none: nobody takes requests from us without it.
+        Raises StoreUnavailable when SSM was never in reach.
         """
         until_ms, text = self._cached.get(name, (0, ""))
         if now_ms < until_ms:
@@ -43,7 +44,7 @@ class Secrets:
             self._cached[name] = (now_ms + READ_AGAIN_MS, text)
             return text
         if status != 200:
-            raise StoreUnavailable(details=f"secret {name}: {status} {exception_name(answer)}")
+            raise UpstreamRefusedUs(details=f"secret {name}: {status} {exception_name(answer)}")
         text = str(answer["Parameter"]["Value"])
         self._cached[name] = (now_ms + CACHE_MS, text)
         return text
