@@ -56,7 +56,8 @@ class Meter:
 
     def look(self, text: bytes) -> None:
         """Count the output in this text, and see whether it gives a reason for finishing."""
-        for match in _OUTPUT.finditer(text):
+        # A stream's output stands behind this name; a whole answer has none.
+        for match in _OUTPUT.finditer(text, max(0, text.find(b'"delta"'))):
             self.output_bytes += match.end(1) - match.start(1)
         if not self.finished and _has(text, b'"finish_reason"', _FINISH):
             self.finished = True

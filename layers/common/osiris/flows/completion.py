@@ -207,23 +207,24 @@ def _relay(call: _Call, response: Response) -> Iterator[bytes]:
 def _pieces(call: _Call, response: Response, meter: StreamMeter) -> Iterator[bytes]:
     """What may pass at once, and a comment for each `keep_alive_ms` of silence."""
     settings, now_ms = call.app.settings, call.app.now_ms
-    heard_at_ms = now_ms()
+    keep_alive_ms, silence_ms = settings.keep_alive_ms, settings.upstream_silence_ms
+    deadline_at_ms = call.exchange.deadline_at_ms
+    at_ms = heard_at_ms = now_ms()
     while not meter.ended and not meter.failed:
-        time_left_ms = _time_left_ms(call)
-        if time_left_ms <= 0:
+        if at_ms >= deadline_at_ms:
             raise DeadlineExceeded(should_retry=False)
-        if not response.wait(min(settings.keep_alive_ms, time_left_ms)):
-            if now_ms() - heard_at_ms >= settings.upstream_silence_ms:
-                raise UpstreamSilent(details="in mid-stream", should_retry=False)
-            yield KEEP_ALIVE
+        if response.wait(min(keep_alive_ms, deadline_at_ms - at_ms)):
+            piece = response.read1(PIECE_BYTES_MAX)
+            if not piece:
+                return
+            if passing := meter.feed(piece):
+                yield passing
+            at_ms = heard_at_ms = now_ms()
             continue
-        piece = response.read1(PIECE_BYTES_MAX)
-        if not piece:
-            return
-        heard_at_ms = now_ms()
-        passing = meter.feed(piece)
-        if passing:
-            yield passing
+        at_ms = now_ms()
+        if at_ms - heard_at_ms >= silence_ms:
+            raise UpstreamSilent(details="in mid-stream", should_retry=False)
+        yield KEEP_ALIVE
 
 
 def _settle(call: _Call, ended: OsirisError | None, meter: Meter, *, streamed: bool) -> Entry:
