@@ -7,8 +7,6 @@ ASCII's order, so texts sort as their times do. A key's id is 12 random characte
 
 from __future__ import annotations
 
-import re
-
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 TIME_LENGTH = 8
 RANDOM_LENGTH = 8
@@ -18,8 +16,6 @@ ENTRY_PREFIX = "ent_"
 PREFIX_LENGTH = 4
 
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
-_REQUEST_ID = re.compile(r"req_[0-9A-Za-z]{16}", re.ASCII)
-_KEY_ID = re.compile(r"[0-9A-Za-z]{12}", re.ASCII)
 
 
 def base62(number: int, length: int) -> str:
@@ -67,9 +63,16 @@ def made_at_ms(id_text: str) -> int:
 
 def is_request_id(text: str) -> bool:
     """Whether the text has the form of a request's id."""
-    return _REQUEST_ID.fullmatch(text) is not None
+    if len(text) != PREFIX_LENGTH + TIME_LENGTH + RANDOM_LENGTH:
+        return False
+    return text.startswith(REQUEST_PREFIX) and is_base62(text[PREFIX_LENGTH:])
 
 
 def is_key_id(text: str) -> bool:
     """Whether the text has the form of a key's id."""
-    return _KEY_ID.fullmatch(text) is not None
+    return len(text) == KEY_ID_LENGTH and is_base62(text)
+
+
+def is_base62(text: str) -> bool:
+    """Whether the text has base62's digits alone."""
+    return text.isascii() and text.isalnum()

@@ -30,6 +30,7 @@ NEEDS = ("keys_table", "ledger_table", "catalogue_table", "region")
 def lean_app(environ: Mapping[str, str]) -> App:
     """The app of an environment. Raises SettingMissing."""
     settings = from_environ(environ, needs=NEEDS)
+    shared_context()  # now: Lambda gives a start a whole CPU, and a request a part of one
     dynamodb = LeanTransport(aws_json(settings, "dynamodb"))
     return App(
         settings=settings,
