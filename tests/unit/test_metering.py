@@ -7,6 +7,8 @@ The streams are those that the upstreams document:
   finish reason. https://api-docs.deepseek.com/api/create-chat-completion
 - Anthropic's OpenAI-compatible endpoint: OpenAI's form.
   https://docs.claude.com/en/api/openai-sdk
+- Anthropic's own: `message_start`, `message_delta`.
+  https://docs.claude.com/en/docs/build-with-claude/streaming
 """
 
 from __future__ import annotations
@@ -47,12 +49,38 @@ DEEPSEEK = [
     b'"prompt_cache_hit_tokens":12,"prompt_cache_miss_tokens":5,"total_tokens":26}}\n\n',
     DONE,
 ]
+ANTHROPIC_COMPATIBLE = [
+    b'data: {"id":"msg_01","choices":[{"index":0,"delta":{"content":"Hello","role":"assistant"},'
+    b'"finish_reason":null}],"created":1764000000,"model":"claude-opus-4-6",'
+    b'"object":"chat.completion.chunk"}\n\n',
+    b'data: {"id":"msg_01","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],'
+    b'"created":1764000000,"model":"claude-opus-4-6","object":"chat.completion.chunk"}\n\n',
+    b'data: {"id":"msg_01","choices":[],"created":1764000000,"model":"claude-opus-4-6",'
+    b'"object":"chat.completion.chunk","usage":{"completion_tokens":12,"prompt_tokens":25,'
+    b'"total_tokens":37}}\n\n',
+    DONE,
+]
+# Anthropic's own form; the figures of `message_delta` are cumulative.
+ANTHROPIC = [
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_01",'
+    b'"type":"message","role":"assistant","content":[],"stop_reason":null,"usage":{'
+    b'"input_tokens":25,"cache_creation_input_tokens":30,"cache_read_input_tokens":7,'
+    b'"cache_creation":{"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20},'
+    b'"output_tokens":1}}}\n\n',
+    b'event: ping\ndata: {"type":"ping"}\n\n',
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+    b'"delta":{"type":"text_delta","text":"Hello"}}\n\n',
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},'
+    b'"usage":{"output_tokens":15}}\n\n',
+    b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+]
 DENSE = [event.replace(b"data: ", b"data:") for event in OPENAI]
 CRLF = [event.replace(b"\n", b"\r\n") for event in OPENAI]
 
 STREAMS = {
     "openai": (OPENAI, Tokens(input=15, cache_read=4, output=10)),
     "deepseek": (DEEPSEEK, Tokens(input=5, cache_read=12, output=9)),
+    "anthropic, compatible": (ANTHROPIC_COMPATIBLE, Tokens(input=25, output=12)),
     "no spaces": (DENSE, Tokens(input=15, cache_read=4, output=10)),
     "carriage returns": (CRLF, Tokens(input=15, cache_read=4, output=10)),
 }
@@ -125,6 +153,17 @@ def test_an_end_without_a_blank_line(stream: list[bytes], tokens: Tokens) -> Non
         if b'"usage":{' in stream[count - 1]:
             assert tokens_of(meter) == tokens
     assert meter.ended
+
+
+def test_anthropics_own_stream_cut_anywhere() -> None:
+    """Its beginning passes though it has usage; its last usage waits; the buckets are the same."""
+    whole = b"".join(ANTHROPIC)
+    held_from = whole.index(b"event: message_delta")
+    for cut in range(len(whole) + 1):
+        meter, passed, rest = fed([whole[:cut], whole[cut:]])
+        assert (passed, rest) == (whole[:held_from], whole[held_from:])
+        tokens = Tokens(input=25, cache_read=7, cache_write_5m=10, cache_write_1h=20, output=15)
+        assert tokens_of(meter) == tokens
 
 
 def test_an_end_in_the_middle_of_an_event() -> None:

@@ -193,10 +193,13 @@ def _has(text: bytes, mark: bytes, pattern: re.Pattern[bytes]) -> bool:
 
 
 def _is_final(content: dict[str, Any]) -> bool:
-    """Whether usage in this event is that of the whole answer, not a figure on the way."""
+    """Whether usage in this event is that of the whole answer, not a figure on the way.
+
+    Anthropic's own streams begin with the input's, and end with the output's beside it.
+    """
     choices = content.get("choices")
     if not isinstance(choices, list) or not choices:
-        return True
+        return content.get("type") != "message_start"
     return any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices)
 
 
