@@ -89,6 +89,7 @@ def complete(app: App, exchange: Exchange, secret_text: str | None, body: bytes)
         model = app.models.all(app.now_ms()).get(request.model)
         if model is None:
             raise ModelNotFound(param="model")
+        upstream_secret = app.secrets.read(model.secret, app.now_ms())
     except StoreUnavailable:
         raise
     except OsirisError:
@@ -96,7 +97,6 @@ def complete(app: App, exchange: Exchange, secret_text: str | None, body: bytes)
         with suppress(StoreUnavailable):
             identify(app, exchange, secret)
         raise
-    upstream_secret = app.secrets.read(model.secret, app.now_ms())
     admit(app, exchange, secret, hold_nano(request.demand, model))
     call = _Call(app, exchange, secret.key_id, model, request)
     response = _forward(call, upstream_secret)
