@@ -210,7 +210,7 @@ class Environment:
     def _kill(self) -> None:
         process = self._process
         if process is not None and process.returncode is None:
-            self._peak_mb = peak_memory_mb(process.pid)
+            self._measure()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # a session of its own, so its own group
 
@@ -220,19 +220,23 @@ class Environment:
         if not self._settings.reports:
             return
         taken_at_s = self._taken_at_s or self._started_at_s
-        running = self._process is not None and self._process.returncode is None
-        peak_mb = peak_memory_mb(self._process.pid) if self._process and running else self._peak_mb
+        self._measure()
         report = report_line(
             invocation.id,
             duration_ms=(time.monotonic() - taken_at_s) * 1000,
             init_ms=None if self._init_s is None else self._init_s * 1000,
             memory_mb=self._function.memory_mb,
-            peak_mb=peak_mb,
+            peak_mb=self._peak_mb,
             status=self._status,
         )
         self._init_s = None
         self.tell(f"END RequestId: {invocation.id}")
         self.tell(report)
+
+    def _measure(self) -> None:
+        """Note the memory; a process that was just killed has none to tell, and keeps its last."""
+        if self._process is not None and self._process.returncode is None:
+            self._peak_mb = peak_memory_mb(self._process.pid) or self._peak_mb
 
 
 def report_line(
