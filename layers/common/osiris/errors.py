@@ -305,7 +305,7 @@ class UpstreamFailed(OsirisError):
 
 
 class UpstreamRefusedUs(OsirisError):
-    """The upstream refused us (its 401, 402, 403, 429), or we have no secret for it."""
+    """The upstream refused us (401, 402, 403, 429, a 400 about us), or we have no secret of it."""
 
     status = 503
     code = "upstream_refused"
