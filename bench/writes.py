@@ -110,6 +110,7 @@ def _lab(cloud: LocalCloud, base_url: str) -> Lab:
             "OSIRIS_LEDGER_TABLE": "LedgerTable",
             "OSIRIS_USAGE_TABLE": "UsageTable",
             "OSIRIS_CATALOGUE_TABLE": "CatalogueTable",
+            "OSIRIS_ORDERS_TABLE": "OrdersTable",
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,

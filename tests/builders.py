@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "OSIRIS_LEDGER_TABLE": "LedgerTable",
     "OSIRIS_USAGE_TABLE": "UsageTable",
     "OSIRIS_CATALOGUE_TABLE": "CatalogueTable",
+    "OSIRIS_ORDERS_TABLE": "OrdersTable",
     "AWS_REGION": "us-east-1",
 }
 

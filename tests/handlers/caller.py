@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from osiris.http.api import KeysApi
+from osiris.http.keys import keys_api
 from osiris.identity import IdTokens, account_id
 from osiris.identity.jwks import IssuerKeys, reader
 from osiris.ids import is_request_id
@@ -26,7 +26,7 @@ class Caller:
         self.server = server
         self.world = World({"OSIRIS_TRIAL_AMOUNT": "5"})
         keys = IssuerKeys(reader(server.url, shared_context), self.world.app.now_ms)
-        self.api = KeysApi(self.world.app, IdTokens(keys, issuer=ISSUER, audience=AUDIENCE))
+        self.api = keys_api(self.world.app, IdTokens(keys, issuer=ISSUER, audience=AUDIENCE))
 
     def call(
         self,

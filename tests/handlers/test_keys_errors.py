@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from osiris.errors import TooManyKeys
-from osiris.http.api import BODY_BYTES_MAX, KeysApi
+from osiris.http.keys import keys_api
+from osiris.http.signed_in import BODY_BYTES_MAX
 from tests.builders import canceled, preceded_by, unreachable
 from tests.handlers.caller import RSA, Caller, created, event
 from tests.issuer import token
@@ -184,7 +185,7 @@ def test_two_rotations_at_once(ada: Caller) -> None:
 def other_call(ada: Caller, method: str, path: str) -> None:
     """The same person's call through another environment of the function."""
     tokens = ada.api._tokens
-    answer = KeysApi(ada.world.app, tokens).answer(event(method, path, None, None, None, {}), None)
+    answer = keys_api(ada.world.app, tokens).answer(event(method, path, None, None, None, {}), None)
     assert answer["statusCode"] == 200
 
 

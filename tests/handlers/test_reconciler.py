@@ -18,7 +18,12 @@ from tests.builders import START_MS, World, admitted, unreachable
 
 REPOSITORY = Path(__file__).parents[2]
 EVENT: dict[str, Any] = json.loads((REPOSITORY / "events/reconciler_hourly.json").read_text())
-TABLES = ("OSIRIS_KEYS_TABLE", "OSIRIS_LEDGER_TABLE", "OSIRIS_USAGE_TABLE")
+TABLES = (
+    "OSIRIS_KEYS_TABLE",
+    "OSIRIS_LEDGER_TABLE",
+    "OSIRIS_USAGE_TABLE",
+    "OSIRIS_ORDERS_TABLE",
+)
 DOLLAR = NANO_PER_DOLLAR
 
 
@@ -77,6 +82,7 @@ def test_a_run_answers_what_it_did(handler: Any, world: World) -> None:
         "rollups": 0,
         "failed": 0,
         "rolled_until_ms": START_MS + HOUR_MS,
+        "told_low": 0,
     }
     assert not only_key(world).holds
     assert world.lines[-1] == {"event": "reconciled", "at_ms": world.now_ms, **answer}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from osiris import errors
+from osiris import errors, payment_errors
 from osiris.catalogue import prices_from_dollars
 from osiris.errors import OsirisError, UpstreamRejected
 from osiris.money import dollars_from_nano
@@ -28,8 +28,9 @@ def rows(page: str) -> list[list[str]]:
 
 
 def leaves(error: type[OsirisError]) -> list[type[OsirisError]]:
-    """The classes of the tree in `errors` that are raised."""
-    below = [part for part in error.__subclasses__() if part.__module__ == errors.__name__]
+    """The classes of the tree in `errors` and `payment_errors` that are raised."""
+    modules = (errors.__name__, payment_errors.__name__)
+    below = [part for part in error.__subclasses__() if part.__module__ in modules]
     return [error] if not below else [leaf for part in below for leaf in leaves(part)]
 
 

@@ -21,6 +21,8 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 LINES_MAX = 400
 # Waiting and timeouts of sockets are seconds as floats in Python's own interfaces; money is not.
 NEAR_CLOCKS_OR_SOCKETS = ("app", "wire", "store", "runtime", "identity", "cli", "telemetry")
+# Writes numbers as JavaScript does, whose numbers are floats; only a signature depends on it.
+ABOUT_FLOATS = PACKAGE / "payments" / "javascript.py"
 
 
 def name(path: Path) -> str:
@@ -33,7 +35,11 @@ def outside(*parts: str) -> list[Path]:
     return [module for module in MODULES if module.relative_to(PACKAGE).parts[0] not in parts]
 
 
-@pytest.mark.parametrize("module", outside(*NEAR_CLOCKS_OR_SOCKETS), ids=name)
+@pytest.mark.parametrize(
+    "module",
+    [module for module in outside(*NEAR_CLOCKS_OR_SOCKETS) if module != ABOUT_FLOATS],
+    ids=name,
+)
 def test_money_knows_no_floats(module: Path) -> None:
     """No true division, no float() and no float literal where money or tokens are computed."""
     found = [

@@ -36,6 +36,7 @@ class Lab:
             "OSIRIS_KEYS_TABLE": self.values["KeysTable"],
             "OSIRIS_LEDGER_TABLE": self.values["LedgerTable"],
             "OSIRIS_CATALOGUE_TABLE": self.values["CatalogueTable"],
+            "OSIRIS_ORDERS_TABLE": self.values["OrdersTable"],
             **self.cloud.environment,
         }
 

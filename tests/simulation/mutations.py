@@ -34,7 +34,7 @@ CONDITIONS = (
     accounts.ROTATE_CONDITIONS,
     accounts.RESIZE_CONDITIONS,
     postings.POST_CONDITIONS,
-    postings.GRANT_CONDITIONS,
+    postings.EXPIRY_CONDITIONS,
     postings.FORFEIT_CONDITIONS,
 )
 

@@ -53,6 +53,7 @@ def new_world(engine: Engine, tables: dict[str, str]) -> NewWorld:
         "OSIRIS_LEDGER_TABLE": tables["LedgerTable"],
         "OSIRIS_USAGE_TABLE": tables["UsageTable"],
         "OSIRIS_CATALOGUE_TABLE": tables["CatalogueTable"],
+        "OSIRIS_ORDERS_TABLE": tables["OrdersTable"],
         "OSIRIS_TRIAL_AMOUNT": "5",
     }
     return lambda seed: World(environment, transport=engine.transport_of_a_thread(), seed=seed)

@@ -3,6 +3,9 @@
 OsirisError
 ├── InvalidRequest                400  a member of the request is not what it must be
 ├── InvalidJson                   400  the body can't be read at all
+├── BillRefused                   400  the payment provider takes no such payment: amount or coin
+├── WebhookUnreadable             400  a webhook that is not what its provider sends
+├── WebhookDiffers                400  a genuine webhook that its provider's own status belies
 ├── AuthenticationFailed          401
 │   ├── MissingKey                     no key was sent
 │   ├── InvalidKey                     malformed, unknown, wrong or deleted: one answer for all four
@@ -11,10 +14,13 @@ OsirisError
 │   ├── InsufficientBalance            the balance is used up
 │   └── CreditExpired                  there is credit, but its expiry has passed
 ├── KeyDisabled                   403
+├── WebhookForged                 403  its signature does not hold
 ├── NotFound                      404
 │   ├── ModelNotFound
 │   ├── RequestNotFound
 │   ├── KeyNotFound
+│   ├── OrderNotFound
+│   ├── PaymentNotFound
 │   └── RouteNotFound
 ├── Conflict                      409
 │   ├── TooManyKeys                    an account has as many keys as it may have
@@ -22,6 +28,11 @@ OsirisError
 │   ├── TrialsNotOffered               the operator gives no trials
 │   ├── TrialNotToppedUp               a trial key takes no further credit
 │   ├── ConfirmationRequired           deleting a key that still has credit
+│   ├── OrderOpen                      the key has an open order of this kind
+│   ├── OrderEnded                     an order that can't be cancelled any more
+│   ├── IdempotencyMismatch            an Idempotency-Key used before, with another body
+│   ├── PaymentsNotOffered             the operator takes no payments by this method
+│   ├── RefundByHand                   the provider can't refund it; a person does, and records it
 │   └── ChangedMeanwhile               somebody else changed the same thing
 ├── RequestTooLarge               413
 ├── TooManyRequests               429  waiting helps; `retry_after_s` says how long
@@ -32,12 +43,15 @@ OsirisError
 ├── UpstreamFailed                502
 ├── UpstreamRefusedUs             503  the upstream's 401, 402, 403 or 429: ours, not the customer's
 ├── StoreUnavailable              503
+├── ProviderUnavailable           503  a payment provider is out of reach, or answers nonsense
+├── RateUnavailable               503  no rate of the rupiah that can be relied on
 ├── IdentityUnavailable           503  the sign-in's public keys can't be read
 ├── UpstreamSilent                504
 ├── DeadlineExceeded              504  our own time limit cut the answer
 └── InternalError                 500
 
-Each leaf has a stable `code`. `message` is safe to show and says what to do; `details` are for the
+Those of money in stand in `payment_errors`, so that no request loads them. Each leaf has a stable
+`code`. `message` is safe to show and says what to do; `details` are for the
 log alone. A class names its HTTP status once, here; how an answer is written stands in `http`.
 """
 

@@ -1,8 +1,9 @@
 """Ids, and the base62 they are written in.
 
-A request's and an entry's id is a four-character prefix and 16 characters of base62: the time in
-milliseconds (8 characters: they last until the year 8888) and 47 random bits. The digits stand in
-ASCII's order, so texts sort as their times do. A key's id is 12 random characters (71 bits).
+A request's, an entry's and an order's id is a four-character prefix and 16 characters of base62:
+the time in milliseconds (8 characters: they last until the year 8888) and 47 random bits. The
+digits stand in ASCII's order, so texts sort as their times do. A key's id is 12 random characters
+(71 bits).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ RANDOM_LENGTH = 8
 KEY_ID_LENGTH = 12
 REQUEST_PREFIX = "req_"
 ENTRY_PREFIX = "ent_"
+ORDER_PREFIX = "ord_"
 PREFIX_LENGTH = 4
 
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
@@ -48,13 +50,18 @@ def entry_id(now_ms: int, entropy: bytes) -> str:
     return ENTRY_PREFIX + time_text(now_ms) + random_base62(entropy, RANDOM_LENGTH)
 
 
+def order_id(now_ms: int, entropy: bytes) -> str:
+    """A fresh order id; `entropy` is 16 random bytes."""
+    return ORDER_PREFIX + time_text(now_ms) + random_base62(entropy, RANDOM_LENGTH)
+
+
 def key_id(entropy: bytes) -> str:
     """A fresh key id; `entropy` is 16 random bytes."""
     return random_base62(entropy, KEY_ID_LENGTH)
 
 
 def made_at_ms(id_text: str) -> int:
-    """When a request's or an entry's id was made."""
+    """When a request's, an entry's or an order's id was made."""
     at_ms = 0
     for character in id_text[PREFIX_LENGTH : PREFIX_LENGTH + TIME_LENGTH]:
         at_ms = at_ms * 62 + _VALUES[character]
@@ -63,9 +70,12 @@ def made_at_ms(id_text: str) -> int:
 
 def is_request_id(text: str) -> bool:
     """Whether the text has the form of a request's id."""
-    if len(text) != PREFIX_LENGTH + TIME_LENGTH + RANDOM_LENGTH:
-        return False
-    return text.startswith(REQUEST_PREFIX) and is_base62(text[PREFIX_LENGTH:])
+    return _is_timed_id(text, REQUEST_PREFIX)
+
+
+def is_order_id(text: str) -> bool:
+    """Whether the text has the form of an order's id."""
+    return _is_timed_id(text, ORDER_PREFIX)
 
 
 def is_key_id(text: str) -> bool:
@@ -76,3 +86,9 @@ def is_key_id(text: str) -> bool:
 def is_base62(text: str) -> bool:
     """Whether the text has base62's digits alone."""
     return text.isascii() and text.isalnum()
+
+
+def _is_timed_id(text: str, prefix: str) -> bool:
+    if len(text) != PREFIX_LENGTH + TIME_LENGTH + RANDOM_LENGTH:
+        return False
+    return text.startswith(prefix) and is_base62(text[PREFIX_LENGTH:])

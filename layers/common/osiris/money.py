@@ -8,6 +8,10 @@ is rounded up to a whole nano-dollar, once.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 NANO_PER_DOLLAR = 1_000_000_000
 # DynamoDB's numbers hold 38 digits; a billion dollars is far above any balance and far below that.
@@ -19,6 +23,19 @@ _DOLLARS = re.compile(r"(-?)([0-9]{1,10})(?:\.([0-9]{1,9}))?", re.ASCII)
 def ceil_div(dividend: int, divisor: int) -> int:
     """The quotient rounded towards positive infinity."""
     return -(-dividend // divisor)
+
+
+def share(whole: int, part: Decimal, of: Decimal) -> int:
+    """The share `part / of` of a whole number, rounded down, exactly."""
+    part_dividend, part_divisor = part.as_integer_ratio()
+    of_dividend, of_divisor = of.as_integer_ratio()
+    return whole * part_dividend * of_divisor // (part_divisor * of_dividend)
+
+
+def floor_product(number: int, by: Decimal) -> int:
+    """The product of a whole number and a decimal, rounded down, exactly."""
+    dividend, divisor = by.as_integer_ratio()
+    return number * dividend // divisor
 
 
 def nano_from_dollars(text: str) -> int:

@@ -26,6 +26,7 @@ class Settings(NamedTuple):
     keys_table: str
     ledger_table: str
     usage_table: str
+    orders_table: str
     catalogue_table: str
     secrets_path: str
     rate_limit: int
@@ -39,6 +40,17 @@ class Settings(NamedTuple):
     oidc_jwks_url: str
     trial_amount: str
     trial_days: int
+    packages: str
+    qris_provider: str
+    crypto_provider: str
+    provider_urls: str
+    quote_minutes: int
+    er_api_url: str
+    frankfurter_url: str
+    rate_margin_percent: str
+    rate_difference_percent: str
+    rate_age_hours: int
+    balance_low: str
     region: str
     endpoint_url: str
     dynamodb_endpoint_url: str
@@ -52,11 +64,14 @@ SETTINGS: dict[str, Setting] = {
     "keys_table": Setting("OSIRIS_KEYS_TABLE", None, "Table of keys and accounts."),
     "ledger_table": Setting("OSIRIS_LEDGER_TABLE", None, "Table of ledger entries."),
     "usage_table": Setting("OSIRIS_USAGE_TABLE", None, "Table of hourly usage rollups."),
-    "catalogue_table": Setting("OSIRIS_CATALOGUE_TABLE", None, "Table of models."),
+    "orders_table": Setting("OSIRIS_ORDERS_TABLE", None, "Table of orders, payments and events."),
+    "catalogue_table": Setting(
+        "OSIRIS_CATALOGUE_TABLE", None, "Table of models, rates and lists of coins."
+    ),
     "secrets_path": Setting(
         "OSIRIS_SECRETS_PATH",
         "/osiris",
-        "Path of the SSM SecureString parameters that hold the upstreams' API keys.",
+        "Path of the SSM SecureString parameters: upstreams' API keys, payment providers' secrets.",
     ),
     "rate_limit": Setting("OSIRIS_RATE_LIMIT", 40, "Requests a minute of a new key."),
     "open_requests_max": Setting(
@@ -89,6 +104,43 @@ SETTINGS: dict[str, Setting] = {
         "OSIRIS_TRIAL_AMOUNT", "0", "Dollars of credit of a trial key; 0 means no trials."
     ),
     "trial_days": Setting("OSIRIS_TRIAL_DAYS", 7, "Days after which a trial's credit expires."),
+    "packages": Setting(
+        "OSIRIS_PACKAGES", "100 250 500 1000 2500", "Packages on sale, in whole dollars."
+    ),
+    "qris_provider": Setting(
+        "OSIRIS_QRIS_PROVIDER", "midtrans", "Who takes QRIS: a module of osiris.payments, or none."
+    ),
+    "crypto_provider": Setting(
+        "OSIRIS_CRYPTO_PROVIDER", "nowpayments", "Who takes crypto: a module as above, or none."
+    ),
+    "provider_urls": Setting(
+        "OSIRIS_PROVIDER_URLS",
+        "",
+        "Other base URLs of payment providers, such as a sandbox's: name=https://… with spaces.",
+    ),
+    "quote_minutes": Setting(
+        "OSIRIS_QUOTE_MINUTES", 20, "Minutes for which a quote can be paid at its price."
+    ),
+    "er_api_url": Setting(
+        "OSIRIS_ER_API_URL", "https://open.er-api.com", "First source of the rupiah's rate."
+    ),
+    "frankfurter_url": Setting(
+        "OSIRIS_FRANKFURTER_URL", "https://api.frankfurter.dev", "Second source of it."
+    ),
+    "rate_margin_percent": Setting(
+        "OSIRIS_RATE_MARGIN_PERCENT", "0", "What the operator adds to the rate, in percent."
+    ),
+    "rate_difference_percent": Setting(
+        "OSIRIS_RATE_DIFFERENCE_PERCENT",
+        "3",
+        "How far the sources may be apart, in percent, before QRIS stops.",
+    ),
+    "rate_age_hours": Setting(
+        "OSIRIS_RATE_AGE_HOURS", 72, "Age at which a source's rate is not relied on any more."
+    ),
+    "balance_low": Setting(
+        "OSIRIS_BALANCE_LOW", "5", "Dollars below which a key's owner is told by an event."
+    ),
     "region": Setting("AWS_REGION", None, "AWS's: the region. Lambda sets it."),
     "endpoint_url": Setting("AWS_ENDPOINT_URL", "", "AWS's: another endpoint for all services."),
     "dynamodb_endpoint_url": Setting(

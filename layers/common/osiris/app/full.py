@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from osiris.app import App
 from osiris.app.lean import aws_json, now_ms, sleep_ms
-from osiris.money import nano_from_dollars
+from osiris.app.providers import Providers
+from osiris.money import NANO_PER_DOLLAR, nano_from_dollars
+from osiris.rates import er_api, frankfurter
 from osiris.settings import SettingMissing, from_environ
 from osiris.store.accounts import Accounts
+from osiris.store.coins import CoinLists
+from osiris.store.events import EventBus
+from osiris.store.expiries import Expiries
 from osiris.store.keys import Keys
 from osiris.store.ledger import Ledger
 from osiris.store.models import Models
+from osiris.store.orders import Orders
+from osiris.store.outbox import Outbox
 from osiris.store.postings import Postings
+from osiris.store.rates import KeptRates
 from osiris.store.scans import Scans
 from osiris.store.secrets import Secrets
 from osiris.store.transport_boto3 import Boto3Transport, client_of
@@ -24,10 +33,14 @@ from osiris.upstream import Upstreams
 from osiris.wire.tls import shared_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from osiris.rates import Source
     from osiris.settings import Settings
     from osiris.store.transport import Transport
+
+# Far above any sensible package; a slip of the keyboard is told.
+PACKAGE_DOLLARS_MAX = 100_000
 
 
 class FullApp(App):
@@ -40,6 +53,14 @@ class FullApp(App):
         postings: Postings,
         scans: Scans,
         usage: UsageRollups,
+        orders: Orders,
+        outbox: Outbox,
+        expiries: Expiries,
+        kept_rates: KeptRates,
+        coin_lists: CoinLists,
+        event_bus: EventBus,
+        providers: Providers,
+        rate_sources: Sequence[Source],
         **parts: Any,
     ) -> None:
         super().__init__(**parts)
@@ -47,6 +68,14 @@ class FullApp(App):
         self.postings = postings
         self.scans = scans
         self.usage = usage
+        self.orders = orders
+        self.outbox = outbox
+        self.expiries = expiries
+        self.kept_rates = kept_rates
+        self.coin_lists = coin_lists
+        self.event_bus = event_bus
+        self.providers = providers
+        self.rate_sources = rate_sources
 
 
 def full_app(
@@ -61,7 +90,7 @@ def full_app(
     connected to before it is used. Raises SettingMissing.
     """
     settings = from_environ(environ, needs=needs)
-    _check_trial(settings)
+    _check(settings)
     return wired(
         settings,
         Boto3Transport(client_of("dynamodb")),
@@ -83,7 +112,9 @@ def wired(
 ) -> FullApp:
     """The app over a transport and a world."""
     keys_table, ledger_table = settings.keys_table, settings.ledger_table
+    orders_table, catalogue_table = settings.orders_table, settings.catalogue_table
     ledger = Ledger(dynamodb, ledger_table)
+    secrets = Secrets(aws_json(settings, "ssm"), settings.secrets_path)
     return FullApp(
         settings=settings,
         accounts=Accounts(dynamodb, keys_table, ledger),
@@ -92,8 +123,19 @@ def wired(
         ledger=ledger,
         scans=Scans(dynamodb, keys_table=keys_table, ledger_table=ledger_table),
         usage=UsageRollups(dynamodb, settings.usage_table),
-        models=Models(dynamodb, settings.catalogue_table),
-        secrets=Secrets(aws_json(settings, "ssm"), settings.secrets_path),
+        orders=Orders(dynamodb, orders_table),
+        outbox=Outbox(dynamodb, orders_table),
+        expiries=Expiries(dynamodb, keys_table, catalogue_table),
+        kept_rates=KeptRates(dynamodb, catalogue_table),
+        coin_lists=CoinLists(dynamodb, catalogue_table),
+        event_bus=EventBus(partial(client_of, "events")),
+        providers=Providers(settings, secrets, now_ms=now_ms, sleep_ms=sleep_ms),
+        rate_sources=(
+            er_api.Source(settings.er_api_url),
+            frankfurter.Source(settings.frankfurter_url),
+        ),
+        models=Models(dynamodb, catalogue_table),
+        secrets=secrets,
         upstreams=Upstreams(shared_context),
         telemetry=telemetry,
         now_ms=now_ms,
@@ -102,11 +144,33 @@ def wired(
     )
 
 
-def _check_trial(settings: Settings) -> None:
-    try:
-        nano_from_dollars(settings.trial_amount)
-    except ValueError as error:
-        raise SettingMissing(f"OSIRIS_TRIAL_AMOUNT is {error}") from error
+def _check(settings: Settings) -> None:
+    """Settings that are texts of numbers. Raises SettingMissing."""
+    readers: dict[str, tuple[str, Callable[[str], object]]] = {
+        "OSIRIS_TRIAL_AMOUNT": (settings.trial_amount, nano_from_dollars),
+        "OSIRIS_BALANCE_LOW": (settings.balance_low, nano_from_dollars),
+        "OSIRIS_PACKAGES": (settings.packages, _packages),
+        "OSIRIS_RATE_MARGIN_PERCENT": (settings.rate_margin_percent, _percent),
+        "OSIRIS_RATE_DIFFERENCE_PERCENT": (settings.rate_difference_percent, _percent),
+    }
+    for variable, (text, read) in readers.items():
+        try:
+            read(text)
+        except ValueError as error:
+            raise SettingMissing(f"{variable} is {error}") from error
+
+
+def _percent(text: str) -> None:
+    if not 0 <= nano_from_dollars(text) <= 100 * NANO_PER_DOLLAR:
+        raise ValueError(f"not a number from 0 to 100: {text!r}")
+
+
+def _packages(text: str) -> None:
+    words = text.split()
+    if not words or not all(
+        word.isdecimal() and 0 < int(word) <= PACKAGE_DOLLARS_MAX for word in words
+    ):
+        raise ValueError(f"not a list of whole dollars up to {PACKAGE_DOLLARS_MAX}: {text!r}")
 
 
 def _write(line: str) -> None:

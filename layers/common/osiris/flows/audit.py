@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from osiris.flows.audit_payments import audit_payments
 from osiris.flows.segments import SEGMENTS, in_segments
 from osiris.ids import made_at_ms
 from osiris.ledger.audit import (
@@ -22,7 +23,7 @@ from osiris.ledger.audit import (
 from osiris.ledger.key import Account, Key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from osiris.app.full import FullApp
 
@@ -33,22 +34,30 @@ READS_MAX = 10
 LATE_MS = 10 * 60_000
 
 
+type Paid = dict[str, dict[str, int]]
+
+
 class Audit(NamedTuple):
     """What was looked at, and what does not hold."""
 
     keys: int
     accounts: int
     entries: int
+    payments: int
     differences: list[Difference]
 
 
 class _Found(NamedTuple):
-    """One segment of the Keys table. Keys are kept by little more than their ids."""
+    """One segment of the Keys table. Keys are kept by little more than their ids.
+
+    `paid` has, for each payment, what its entries come to in each key.
+    """
 
     owned: dict[str, list[OwnedKey]]
     accounts: dict[str, Account]
     entries: int
     differences: list[Difference]
+    paid: Paid
 
 
 def audit(
@@ -66,8 +75,11 @@ def audit(
     owned: dict[str, list[OwnedKey]] = defaultdict(list)
     accounts: dict[str, Account] = {}
     differences: list[Difference] = []
+    paid: Paid = defaultdict(dict)
     for part in parts:
         accounts |= part.accounts
+        for payment_id, by_key in part.paid.items():
+            paid[payment_id] |= by_key
         differences += part.differences
         for account_id, keys in part.owned.items():
             owned[account_id] += keys
@@ -77,8 +89,10 @@ def audit(
         differences += _audit_account(
             app, account_id, accounts.get(account_id), owned.get(account_id, [])
         )
+    payments, found = audit_payments(app, paid)
     entries = sum(part.entries for part in parts)
-    return Audit(len(key_ids), len(accounts), entries, sorted(differences, key=_place))
+    differences = sorted([*differences, *found], key=_place)
+    return Audit(len(key_ids), len(accounts), entries, payments, differences)
 
 
 def _audit_segment(
@@ -87,21 +101,24 @@ def _audit_segment(
     owned: dict[str, list[OwnedKey]] = defaultdict(list)
     accounts: dict[str, Account] = {}
     differences: list[Difference] = []
+    paid: Paid = defaultdict(dict)
     counted = 0
     for item in app.scans.keys_and_accounts(segment, segments):
         if isinstance(item, Account):
             accounts[item.id] = item
             continue
-        found, entries = _audit_key(app, item)
+        found, entries, paid_nano = _audit_key(app, item)
+        for payment_id, nano in paid_nano.items():
+            paid[payment_id][item.id] = nano
         owned[item.account_id].append(OwnedKey(item.id, item.kind, item.status))
         differences += found
         counted += entries
         one_more()
-    return _Found(owned, accounts, counted, differences)
+    return _Found(owned, accounts, counted, differences, paid)
 
 
-def _audit_key(app: FullApp, key: Key) -> tuple[list[Difference], int]:
-    """What is wrong with a key, and how many entries it has.
+def _audit_key(app: FullApp, key: Key) -> tuple[list[Difference], int, Mapping[str, int]]:
+    """What is wrong with a key, how many entries it has, and what each payment brought it.
 
     Entries that may have come since it was read are kept apart, so that only these are read again.
     A key that holds is right as it was read, and is not read again.
@@ -124,7 +141,8 @@ def _audit_key(app: FullApp, key: Key) -> tuple[list[Difference], int]:
         key = again
         recent |= {entry.id: entry for entry in app.ledger.entries(key.id, from_ms=since_ms)}
         found = key_differences(key, earlier, recent.values())
-    return found, earlier.entries + len(recent)
+    paid = earlier.paid_nano + Tally(recent.values()).paid_nano
+    return found, earlier.entries + len(recent), paid
 
 
 def _homeless(app: FullApp, key_ids: set[str], segments: int) -> list[Difference]:

@@ -1,4 +1,7 @@
-"""The reconciler: finishes lapsed holds, and rolls closed hours up. Safe to run twice at once."""
+"""The reconciler: finishes lapsed holds, rolls closed hours up, and tells owners of low balances.
+
+Safe to run twice at once.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,20 @@ from osiris.errors import StoreUnavailable
 from osiris.flows.segments import SEGMENTS, in_segments
 from osiris.flows.settlement import finish_lapsed
 from osiris.ledger.hold import lapsed
-from osiris.ledger.key import Key
-from osiris.ledger.rollup import closed_until_ms, rolled_up
+from osiris.ledger.key import LIVE, PAID, Key
+from osiris.ledger.rollup import HOUR_MS, closed_until_ms, rolled_up
+from osiris.money import dollars_from_nano, nano_from_dollars
+from osiris.store.outbox import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from osiris.app.full import FullApp
+
+
+BALANCE_LOW = "balance.low"
+# A balance gets low by use: keys that were not used since about the last run need no look.
+USED_MS_MAX = 2 * HOUR_MS
 
 
 class Reconciled(NamedTuple):
@@ -26,6 +36,7 @@ class Reconciled(NamedTuple):
     rollups: int = 0
     failed: int = 0
     rolled_until_ms: int = 0
+    told_low: int = 0
 
 
 def reconcile(
@@ -60,10 +71,11 @@ def _reconcile_key(app: FullApp, key: Key, *, from_ms: int, now_ms: int) -> Reco
     try:
         finished, failed = _finish(app, key)
         rollups, until_ms = _roll_up(app, key, from_ms=from_ms, now_ms=now_ms)
+        told_low = _tell_low(app, key, now_ms)
     except StoreUnavailable as error:
         app.telemetry.line("reconcile_failed", key_id=key.id, details=error.details)
         return Reconciled(keys=1, failed=1, rolled_until_ms=from_ms)
-    return Reconciled(1, finished, rollups, failed, until_ms)
+    return Reconciled(1, finished, rollups, failed, until_ms, told_low)
 
 
 def _finish(app: FullApp, key: Key) -> tuple[int, int]:
@@ -94,6 +106,23 @@ def _roll_up(app: FullApp, key: Key, *, from_ms: int, now_ms: int) -> tuple[int,
     return len(rollups), until_ms
 
 
+def _tell_low(app: FullApp, key: Key, now_ms: int) -> int:
+    """Put an event when a paid key's balance has come below the mark; once until it is extended."""
+    low_nano = nano_from_dollars(app.settings.balance_low)
+    if key.kind != PAID or key.status != LIVE or key.balance_nano >= low_nano:
+        return 0
+    if key.expires_at_ms <= now_ms or max(key.window) < now_ms - USED_MS_MAX:
+        return 0
+    detail = {
+        "account_id": key.account_id,
+        "key_id": key.id,
+        "balance": dollars_from_nano(key.balance_nano),
+        "expires_at_ms": key.expires_at_ms,
+    }
+    event = Event(f"low-{key.id}-{key.expires_at_ms}", BALANCE_LOW, detail, now_ms)
+    return int(app.outbox.add(event))
+
+
 def _sum(one: Reconciled, other: Reconciled) -> Reconciled:
     """Both together: counts add up, and the hours closed are those closed in both."""
     return Reconciled(
@@ -102,4 +131,5 @@ def _sum(one: Reconciled, other: Reconciled) -> Reconciled:
         rollups=one.rollups + other.rollups,
         failed=one.failed + other.failed,
         rolled_until_ms=min(one.rolled_until_ms, other.rolled_until_ms),
+        told_low=one.told_low + other.told_low,
     )

@@ -20,6 +20,12 @@ class Request(NamedTuple):
     headers: dict[str, str]
     """Names in lower case; of a repeated header the last value."""
     body: bytes
+    origin: str = ""
+    """Where the caller found us, with the stage or base path: "https://api.example.com/live"."""
+
+    def url_of(self, path: str) -> str:
+        """The URL of another of our paths, as this caller would write it; empty if not known."""
+        return f"{self.origin}{path}" if self.origin else ""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "Request":
@@ -32,6 +38,7 @@ class Request(NamedTuple):
             query=_last_values(event, "multiValueQueryStringParameters", "queryStringParameters"),
             headers={name.lower(): value for name, value in headers.items()},
             body=_body(event),
+            origin=_origin(event, headers),
         )
 
 
@@ -50,6 +57,17 @@ def _last_values(event: Mapping[str, Any], multi_name: str, single_name: str) ->
     else:
         pairs = event.get(single_name) or {}
     return {name: value for name, value in pairs.items() if value is not None}
+
+
+def _origin(event: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """API Gateway's own word for the domain that was called, not the client's."""
+    context = event.get("requestContext") or {}
+    domain, path = context.get("domainName") or "", context.get("path") or ""
+    prefix = path.removesuffix(event.get("path") or "")
+    if not domain or prefix == path != "":
+        return ""
+    schemes = [value for name, value in headers.items() if name.lower() == "x-forwarded-proto"]
+    return f"{schemes[-1] if schemes else 'https'}://{domain}{prefix}"
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -3,6 +3,8 @@
 I1  balance = sum of entries − sum of those whose hold is still open.
 I2  available = balance − sum of holds.
 I3  a request is settled at most once: what was spent, and how often, agrees with the entries.
+I4  a payment's entries come to what was credited less what was taken back, which its purchase
+    bounds; an order's sums are those of its payments; what a key forfeited agrees with its entries.
 I5  no 60 s hold more admissions than the key's limit, since it was set.
 I6  an account has at most 10 keys that are not deleted, and they are those it names; it ever had
     at most one trial key, and says so.
@@ -10,13 +12,17 @@ I6  an account has at most 10 keys that are not deleted, and they are those it n
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Collection, Iterable
 from itertools import chain
 from typing import NamedTuple
 
 from osiris.ids import made_at_ms
-from osiris.ledger.entry import CHARGE, Entry
+from osiris.ledger.credit import forfeited_nano
+from osiris.ledger.entry import ADJUSTMENT, CHARGE, Entry
 from osiris.ledger.key import ACCOUNT_KEYS_MAX, DELETED, TRIAL, Account, Key
+from osiris.ledger.order import Order
+from osiris.ledger.payment import Payment
 from osiris.window import WINDOW_MS
 
 
@@ -33,7 +39,15 @@ class Difference(NamedTuple):
 class Tally:
     """What settled entries come to, without keeping them: a key may have millions."""
 
-    __slots__ = ("admitted_at_ms", "amount_nano", "charged", "charged_nano", "entries")
+    __slots__ = (
+        "admitted_at_ms",
+        "amount_nano",
+        "charged",
+        "charged_nano",
+        "entries",
+        "forfeited_nano",
+        "paid_nano",
+    )
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.entries = 0
@@ -41,6 +55,8 @@ class Tally:
         self.charged = 0
         self.charged_nano = 0
         self.admitted_at_ms = array("q")
+        self.forfeited_nano = 0
+        self.paid_nano: Counter[str] = Counter()  # by payment
         for entry in entries:
             self.add(entry)
 
@@ -52,6 +68,10 @@ class Tally:
             self.charged += entry.cost_nano > 0
             self.charged_nano += entry.cost_nano
             self.admitted_at_ms.append(made_at_ms(entry.id))
+            return
+        self.forfeited_nano += forfeited_nano((entry,))
+        if entry.payment_id and entry.type != ADJUSTMENT:
+            self.paid_nano[entry.payment_id] += entry.amount_nano
 
 
 class OwnedKey(NamedTuple):
@@ -70,11 +90,13 @@ def key_differences(key: Key, earlier: Tally, recent: Iterable[Entry]) -> list[D
     later = Tally(entry for entry in recent if entry.id not in key.holds)
     balance_nano = earlier.amount_nano + later.amount_nano
     spent_nano = earlier.charged_nano + later.charged_nano
+    forfeited = earlier.forfeited_nano + later.forfeited_nano
     available_nano = key.balance_nano - sum(key.holds.values())
     figures = [
         ("I1", "balance_nano", balance_nano, key.balance_nano),
         ("I2", "available_nano", available_nano, key.available_nano),
         ("I3", "spent_nano", spent_nano, key.spent_nano),
+        ("I4", "forfeited_nano", forfeited, key.forfeited_nano),
         ("I3", "requests", earlier.charged + later.charged, key.requests),
     ]
     found = [
@@ -107,6 +129,38 @@ def account_differences(
     if trials != int(told):
         found.append(Difference("I6", account_id, "trial keys", int(told), trials))
     return found
+
+
+def payment_differences(
+    payment_id: str, payment: Payment | None, paid_nano: int
+) -> list[Difference]:
+    """What is wrong with a payment, given what its entries come to."""
+    if payment is None:
+        return [Difference("I4", payment_id, "payment", "a payment of these entries", None)]
+    kept_nano = payment.credited_nano - payment.taken_back_nano
+    found = []
+    if kept_nano != paid_nano:
+        found.append(Difference("I4", payment_id, "credited_nano", paid_nano, kept_nano))
+    if payment.credited_nano > payment.bought_nano or (payment.received <= 0 < kept_nano):
+        found.append(
+            Difference("I4", payment_id, "bought_nano", payment.bought_nano, payment.credited_nano)
+        )
+    return found
+
+
+def order_differences(order: Order, payments: Iterable[Payment]) -> list[Difference]:
+    """What is wrong with an order, given all payments that name it."""
+    mine = list(payments)
+    figures = [
+        ("credited_nano", sum(paid.credited_nano for paid in mine), order.credited_nano),
+        ("taken_back_nano", sum(paid.taken_back_nano for paid in mine), order.taken_back_nano),
+        ("payments", len(mine), len(order.payment_ids)),
+    ]
+    return [
+        Difference("I4", order.id, what, expected, stored)
+        for what, expected, stored in figures
+        if expected != stored
+    ]
 
 
 def most_in_window(times_ms: Iterable[int]) -> int:

@@ -1,8 +1,10 @@
-"""Credit and its expiry: what a grant, a trial and a deletion do to a key."""
+"""Credit and its end: grants, trials, purchases, take-backs, expiry and deletion of a key."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from osiris.ledger.entry import FORFEITURE, GRANT, Entry
+from osiris.ledger.entry import ADJUSTMENT, FORFEITURE, GRANT, PURCHASE, Entry
+from osiris.ledger.expiry import MONTHS_A_PURCHASE, extended, months_later
 from osiris.ledger.key import Key
 
 DAY_MS = 86_400_000
@@ -10,6 +12,7 @@ DAY_MS = 86_400_000
 EXPIRED = "credit expired"
 KEY_DELETED = "key deleted"
 TRIAL_CREDIT = "trial"
+FORFEITURE_REVERSED = "forfeiture reversed"
 
 
 class Posting(NamedTuple):
@@ -22,6 +25,27 @@ class Posting(NamedTuple):
     def amount_nano(self) -> int:
         """What the entries add to the balance together."""
         return sum(entry.amount_nano for entry in self.entries)
+
+    @property
+    def forfeited_nano(self) -> int:
+        """What they forfeit, less what they give back of earlier forfeitures."""
+        return forfeited_nano(self.entries)
+
+    def has(self, type: str) -> bool:
+        """Whether an entry of this type is among them."""
+        return any(entry.type == type for entry in self.entries)
+
+
+class Source(NamedTuple):
+    """Whose money an entry moves: the order, and its payment."""
+
+    order_id: str
+    payment_id: str
+
+
+def forfeited_nano(entries: Iterable[Entry]) -> int:
+    """What these entries forfeit, less what they give back. Only forfeitures are adjusted."""
+    return -sum(entry.amount_nano for entry in entries if entry.type in (FORFEITURE, ADJUSTMENT))
 
 
 def granted(
@@ -45,6 +69,64 @@ def trial(key_id: str, *, amount_nano: int, days: int, entry_id: str, now_ms: in
     return Posting((grant,), now_ms + days * DAY_MS)
 
 
+def purchased(
+    key: Key,
+    source: Source,
+    *,
+    amount_nano: int,
+    extends: bool,
+    paid_at_ms: int,
+    since: Iterable[Entry],
+    entry_ids: tuple[str, str],
+    now_ms: int,
+) -> Posting:
+    """Credit that was paid for. It moves the expiry when it `extends`, or when the credit expired.
+
+    What counts is when it was paid: credit that was alive then is not forfeited, and a forfeiture
+    made of it meanwhile (among the entries `since` the payment) is given back; credit that had
+    expired by then is forfeited before.
+    """
+    expired = key.expires_at_ms <= now_ms
+    lost_nano = forfeited_nano(
+        entry
+        for entry in since
+        if entry.type == ADJUSTMENT
+        or (paid_at_ms < entry.expired_at_ms < months_later(paid_at_ms, MONTHS_A_PURCHASE))
+    )
+    aside = _reversed(key, source, lost_nano, entry_ids[1], now_ms)
+    if expired and paid_at_ms >= key.expires_at_ms and key.available_nano > 0:
+        aside = _forfeited(key, entry_ids[1], EXPIRED, now_ms)
+    purchase = _of(source, Entry(key.id, entry_ids[0], PURCHASE, amount_nano, now_ms))
+    expires_at_ms = key.expires_at_ms
+    if extends or expired:
+        expires_at_ms = extended(key.expires_at_ms, now_ms)
+    return Posting((*aside, purchase), expires_at_ms)
+
+
+def taken_back(
+    key: Key,
+    source: Source,
+    *,
+    type: str,
+    amount_nano: int,
+    since: Iterable[Entry],
+    entry_ids: tuple[str, str],
+    now_ms: int,
+) -> Posting:
+    """A refund or chargeback. What was forfeited since the purchase is given back before, up to
+    the amount, so that nobody loses the same dollar twice; the balance may go below zero.
+    """
+    lost_nano = min(amount_nano, forfeited_nano(since))
+    aside = _reversed(key, source, lost_nano, entry_ids[1], now_ms)
+    entry = _of(source, Entry(key.id, entry_ids[0], type, -amount_nano, now_ms))
+    return Posting((*aside, entry), key.expires_at_ms)
+
+
+def swept(key: Key, *, entry_id: str, now_ms: int) -> Posting:
+    """Expired credit, forfeited: what is available; what is held goes when it is given back."""
+    return Posting(_forfeited(key, entry_id, EXPIRED, now_ms), key.expires_at_ms)
+
+
 def closed(key: Key, *, entry_id: str, now_ms: int) -> Posting:
     """A key's end: what is available is forfeited; what is held still pays for open requests."""
     entries = _forfeited(key, entry_id, KEY_DELETED, now_ms) if key.available_nano > 0 else ()
@@ -52,4 +134,19 @@ def closed(key: Key, *, entry_id: str, now_ms: int) -> Posting:
 
 
 def _forfeited(key: Key, entry_id: str, reason: str, now_ms: int) -> tuple[Entry, ...]:
-    return (Entry(key.id, entry_id, FORFEITURE, -key.available_nano, now_ms, reason=reason),)
+    entry = Entry(key.id, entry_id, FORFEITURE, -key.available_nano, now_ms, reason=reason)
+    expired_at_ms = key.expires_at_ms if reason == EXPIRED else 0
+    return (entry._replace(expired_at_ms=expired_at_ms),)
+
+
+def _reversed(
+    key: Key, source: Source, amount_nano: int, entry_id: str, now_ms: int
+) -> tuple[Entry, ...]:
+    if amount_nano <= 0:
+        return ()
+    entry = Entry(key.id, entry_id, ADJUSTMENT, amount_nano, now_ms, reason=FORFEITURE_REVERSED)
+    return (_of(source, entry),)
+
+
+def _of(source: Source, entry: Entry) -> Entry:
+    return entry._replace(order_id=source.order_id, payment_id=source.payment_id)

@@ -8,6 +8,11 @@ from osiris.usage import Tokens, Usage, charge_nano
 CHARGE = "charge"
 GRANT = "grant"
 FORFEITURE = "forfeiture"
+PURCHASE = "purchase"
+REFUND = "refund"
+CHARGEBACK = "chargeback"
+# Takes a forfeiture back.
+ADJUSTMENT = "adjustment"
 
 # How a request ended; all but COMPLETED, DEADLINE and UPSTREAM_FAILED with usage cost nothing.
 COMPLETED = "completed"
@@ -35,7 +40,11 @@ class Charge(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """`amount_nano` is signed: what the entry adds to the key's balance."""
+    """`amount_nano` is signed: what the entry adds to the key's balance.
+
+    What a payment brought or took names its order and the payment ("midtrans#…"); a forfeiture of
+    expired credit, the expiry.
+    """
 
     key_id: str
     id: str
@@ -44,6 +53,9 @@ class Entry(NamedTuple):
     at_ms: int
     charge: Charge | None = None
     reason: str = ""
+    order_id: str = ""
+    payment_id: str = ""
+    expired_at_ms: int = 0
 
     @property
     def cost_nano(self) -> int:

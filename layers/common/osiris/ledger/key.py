@@ -26,7 +26,8 @@ class Key(NamedTuple):
     """One key as it is stored.
 
     `available_nano` is `balance_nano` less all holds. `expires_at_ms` is 0 while the key never had
-    credit. `spent_nano` and `requests` sum up its settled charges. `window` has as many slots as
+    credit. `spent_nano` and `requests` sum up its settled charges, `forfeited_nano` its forfeitures
+    less those taken back. `window` has as many slots as
     the key may make requests in 60 s, since `limit_set_at_ms`; `holds` maps a request's id to the
     amount held for it.
     """
@@ -45,6 +46,7 @@ class Key(NamedTuple):
     available_nano: int
     spent_nano: int
     requests: int
+    forfeited_nano: int
     expires_at_ms: int
     limit_set_at_ms: int
     window: list[int]
@@ -90,6 +92,7 @@ def new_key(
         available_nano=grant_nano,
         spent_nano=0,
         requests=0,
+        forfeited_nano=0,
         expires_at_ms=expires_at_ms,
         limit_set_at_ms=0,
         window=[0] * rate_limit,

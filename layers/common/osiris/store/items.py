@@ -15,8 +15,14 @@ Item = dict[str, Any]
 
 _DAY_MS = 86_400_000
 # What most keys never have is not stored.
-_ABSENT: Item = {"old_secret_hash": b"", "old_secret_until_ms": 0, "limit_set_at_ms": 0}
+_ABSENT: Item = {
+    "old_secret_hash": b"",
+    "old_secret_until_ms": 0,
+    "limit_set_at_ms": 0,
+    "forfeited_nano": 0,
+}
 _LISTS = ("tokens", "prices")
+_FACTS = {"reason": "", "order_id": "", "payment_id": "", "expired_at_ms": 0}
 
 
 def key_pk(key_id: str) -> str:
@@ -90,8 +96,9 @@ def entry_item(entry: Entry) -> Item:
         "amount_nano": entry.amount_nano,
         "at_ms": entry.at_ms,
     }
-    if entry.reason:
-        attributes["reason"] = entry.reason
+    for name in _FACTS:
+        if fact := getattr(entry, name):
+            attributes[name] = fact
     if entry.charge is not None:
         attributes |= entry.charge._asdict()
     return typed_item(attributes)
@@ -116,7 +123,7 @@ def entry_of(item: Item) -> Entry:
         amount_nano=attributes["amount_nano"],
         at_ms=attributes["at_ms"],
         charge=facts,
-        reason=attributes.get("reason", ""),
+        **{name: attributes.get(name, absent) for name, absent in _FACTS.items()},
     )
 
 

@@ -20,6 +20,10 @@ USAGE_ESTIMATED = "UsageEstimated"
 USAGE_OUT_OF_BOUNDS = "UsageOutOfBounds"
 UPSTREAM_REFUSED = "UpstreamRefused"
 UPSTREAM_FAILED = "UpstreamFailed"
+WEBHOOK_REFUSED = "WebhookRefused"
+PAYMENT_UNDECIDED = "PaymentUndecided"
+PROVIDER_FAILED = "ProviderFailed"
+RATE_FAILED = "RateFailed"
 
 
 class Telemetry:

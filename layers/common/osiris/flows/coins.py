@@ -1,0 +1,52 @@
+"""The coins that can be paid with: the provider's list, kept for an hour, searched here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from osiris.ledger.order import CRYPTO
+from osiris.payment_errors import ProviderUnavailable
+from osiris.payments import Coin
+
+if TYPE_CHECKING:
+    from osiris.app.full import FullApp
+
+FRESH_MS = 3_600_000
+
+
+def all_coins(app: FullApp) -> list[Coin]:
+    """Every coin on sale, as the provider orders them; an hour old at most while it answers.
+
+    Raises PaymentsNotOffered, and ProviderUnavailable when no list was ever read.
+    """
+    name = app.providers.name_for(CRYPTO)
+    kept, at_ms = app.coin_lists.read(name)
+    rows: list[list[Any]] = kept
+    now_ms = app.now_ms()
+    if now_ms < at_ms + FRESH_MS:
+        return [Coin(*row) for row in rows]
+    try:
+        coins = app.providers.of(name).coins()
+    except ProviderUnavailable:
+        if not rows:
+            raise
+        return [Coin(*row) for row in rows]
+    app.coin_lists.put(name, [list(coin) for coin in coins], now_ms)
+    return coins
+
+
+def find(app: FullApp, code: str) -> Coin | None:
+    """The coin of that code, in any case."""
+    wanted = code.lower()
+    return next((coin for coin in all_coins(app) if coin.code == wanted), None)
+
+
+def search(app: FullApp, text: str, *, most: int) -> list[Coin]:
+    """The coins whose code, name or network holds the text; codes that begin with it come first."""
+    wanted = text.strip().lower()
+    found = [
+        coin
+        for coin in all_coins(app)
+        if wanted in f"{coin.code} {coin.name} {coin.network}".lower()
+    ]
+    return sorted(found, key=lambda coin: not coin.code.startswith(wanted))[:most]

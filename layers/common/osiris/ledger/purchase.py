@@ -1,0 +1,89 @@
+"""What a payment buys: its provider's figures, held against the part of the order that it is for.
+
+At the quote, all of the price buys all of the credit, and less or more in proportion. A coin's
+price moves, so whatever of a coin came beside the quote (late, in excess, a second deposit, another
+coin) buys at the provider's rate when we learn of it. That is reckoned once: what was reckoned
+before is not reckoned anew.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from osiris.ledger.order import (
+    AMOUNT_DIFFERS,
+    CRYPTO,
+    CURRENCY_DIFFERS,
+    STATE_UNKNOWN,
+)
+from osiris.ledger.payment import DOLLARS, RECEIVED, RUPIAH, UNKNOWN
+from osiris.money import share
+
+if TYPE_CHECKING:
+    from osiris.ledger.order import Order, Part
+    from osiris.ledger.payment import Payment, PaymentStatus
+
+# Rupiah above the price by no more than this are a fee that was added on the way, and no credit.
+FEE_SHARE_MAX = Decimal("0.01")
+# A payer who sent in time may be seen some minutes later.
+SEEN_LATE_MS_MAX = 10 * 60_000
+
+_NOTHING = Decimal(0)
+
+
+class Bought(NamedTuple):
+    """What was bought at the quote, or before, and the amount of a coin to be valued beside it."""
+
+    nano: int
+    beside: Decimal
+
+
+def problem(order: Order, part: Part, status: PaymentStatus) -> str:
+    """Why a person has to look at this before anything is credited; empty when nobody has."""
+    if status.state == UNKNOWN:
+        return STATE_UNKNOWN
+    if status.price_currency != (DOLLARS if order.method == CRYPTO else RUPIAH):
+        return CURRENCY_DIFFERS
+    if order.method != CRYPTO:
+        return ""
+    if status.parent_id:
+        return ""
+    if status.price != Decimal(part.price):
+        return AMOUNT_DIFFERS
+    return "" if status.currency == order.coin else CURRENCY_DIFFERS
+
+
+def bought(order: Order, part: Part, status: PaymentStatus, before: Payment | None) -> Bought:
+    """What this payment has bought by now, given what was known of it `before`."""
+    if status.state != RECEIVED or status.received <= 0:
+        return Bought(before.bought_nano if before else 0, _NOTHING)
+    known = before.received if before else _NOTHING
+    if before is not None and status.received <= known:
+        return Bought(before.bought_nano, _NOTHING)
+    if order.method != CRYPTO:
+        return Bought(_for_rupiah(part, status.received), _NOTHING)
+    if known > 0:
+        assert before is not None
+        return Bought(before.bought_nano, status.received - known)
+    return _for_coin(order, part, status, before)
+
+
+def _for_rupiah(part: Part, received: Decimal) -> int:
+    price = Decimal(part.price)
+    if price <= received <= price * (1 + FEE_SHARE_MAX):
+        return part.credit_nano
+    return share(part.credit_nano, received, price)
+
+
+def _for_coin(order: Order, part: Part, status: PaymentStatus, before: Payment | None) -> Bought:
+    seen_at_ms = before.seen_at_ms if before else status.paid_at_ms
+    in_time = 0 < seen_at_ms <= order.expires_at_ms + SEEN_LATE_MS_MAX
+    is_quoted = not status.parent_id and status.currency == order.coin and status.asked > 0
+    if not (is_quoted and in_time):
+        return Bought(0, status.received)
+    if status.received >= status.asked:
+        return Bought(part.credit_nano, status.received - status.asked)
+    if status.complete:
+        return Bought(part.credit_nano, _NOTHING)
+    return Bought(share(part.credit_nano, status.received, status.asked), _NOTHING)

@@ -1,0 +1,400 @@
+"""Orders and their payments. Money moves by `postings`, with the writes that are built here.
+
+An order's state is the life of its quote; its sums are only added to, so that payments of one order
+don't wait for each other. A payment's figures are put over those that were seen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from osiris.errors import ChangedMeanwhile
+from osiris.ledger.order import PENDING, QUOTED
+from osiris.store.order_items import (
+    DUE,
+    full_id,
+    order_item,
+    order_of,
+    order_pk,
+    payment_item,
+    payment_of,
+    payment_pk,
+    place_pk,
+    promise_pk,
+)
+from osiris.store.transaction import transact
+from osiris.store.transport import ConditionFailed
+from osiris.store.values import plain_item, typed, typed_item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osiris.ledger.order import Order, Part
+    from osiris.ledger.payment import Payment
+    from osiris.store.transport import Payload, Transport
+
+ORDER_CONDITIONS = {
+    # An order created again, late, does not set one that was paid meanwhile back to its beginning.
+    "order_is_new": "attribute_not_exists(pk)",
+}
+
+PLACE_CONDITIONS = {
+    # Of two orders of a kind at once a key gets one, unless the one that it had has ended.
+    "no_other_order_is_open": "(attribute_not_exists(pk) OR order_id = :ended)",
+}
+
+PROMISE_CONDITIONS = {
+    # Of two calls with one Idempotency-Key one makes the order, and the other finds it.
+    "no_other_order_is_promised": "(attribute_not_exists(pk) OR order_id = :ended)",
+}
+
+STATE_CONDITIONS = {
+    # How to pay an order is told once; an order that has ended does not begin again.
+    "state_is_the_one_seen": "#state = :seen",
+}
+
+EXTEND_CONDITIONS = {
+    # An order moves its key's expiry once, whichever of its parts comes first.
+    "extension_is_the_one_seen": "extended_at_ms = :extended_seen",
+}
+
+ASK_CONDITIONS = {
+    # However many wait for an order, its provider is asked on their behalf once in a while.
+    "not_asked_lately": "asked_at_ms <= :ask_before",
+}
+
+PAYMENT_CONDITIONS = {
+    # What was credited, or taken back, by another meanwhile is not moved again.
+    "payment_is_new": "attribute_not_exists(pk)",
+    "figures_are_those_seen": (
+        "received = :received_seen AND returned = :returned_seen AND "
+        "credited_nano = :credited_seen AND taken_back_nano = :taken_back_seen"
+    ),
+}
+
+# What DynamoDB reads in one BatchGetItem, and how often keys that it left out are asked for again.
+_BATCH_MAX = 100
+_READS_MAX = 5
+# As long as Stripe keeps them, and as our documents promise.
+PROMISE_LIFE_S = 86_400
+
+
+class Promise(NamedTuple):
+    """An account's Idempotency-Key by its digest, and that of the body it came with."""
+
+    digest: str
+    body_digest: str
+
+
+class Taken(NamedTuple):
+    """The orders that stand in the way of a new one; empty where none does."""
+
+    place: str
+    promise: str
+    body_digest: str
+
+
+NOTHING_TAKEN = Taken("", "", "")
+
+
+class Due(NamedTuple):
+    """What waits in the index: partition keys of orders and of events."""
+
+    orders: list[str]
+    events: list[str]
+
+
+class Orders:
+    """Orders and payments in their table."""
+
+    def __init__(self, transport: Transport, table: str) -> None:
+        self._transport = transport
+        self._table = table
+
+    # -- reading
+
+    def read(self, order_id: str) -> Order | None:
+        """The order as it is now (consistent), or None."""
+        item = self._item(order_pk(order_id))
+        return None if item is None else order_of(item)
+
+    def payment(self, payment_id: str) -> Payment | None:
+        """A payment as it is now (consistent), by its full id ("midtrans#…"), or None."""
+        item = self._item(payment_pk(payment_id))
+        return None if item is None else payment_of(item)
+
+    def payments(self, order: Order) -> list[Payment]:
+        """The order's payments (consistent), in the order in which they showed up."""
+        wanted = [{"pk": typed(payment_pk(id))} for id in sorted(order.payment_ids)][:_BATCH_MAX]
+        found: list[Payment] = []
+        for _ in range(_READS_MAX):
+            if not wanted:
+                break
+            request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
+            answer = self._transport.call("BatchGetItem", {"RequestItems": request})
+            found += map(payment_of, answer["Responses"].get(self._table, []))
+            wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        return sorted(found, key=lambda payment: (payment.seen_at_ms, payment.id))
+
+    def of_account(
+        self, account_id: str, *, before_id: str = "", most: int
+    ) -> tuple[list[Order], str]:
+        """A page of the account's orders, newest first, and the id that the next one begins after.
+
+        The index is behind by moments.
+        """
+        payload: Payload = {
+            "TableName": self._table,
+            "IndexName": "account",
+            "KeyConditionExpression": "account_id = :account",
+            "ExpressionAttributeValues": {":account": typed(account_id)},
+            "ScanIndexForward": False,
+            "Limit": most,
+        }
+        if before_id:
+            payload["KeyConditionExpression"] += " AND pk < :before"
+            payload["ExpressionAttributeValues"][":before"] = typed(order_pk(before_id))
+        answer = self._transport.call("Query", payload)
+        orders = [order_of(item) for item in answer["Items"]]
+        return orders, orders[-1].id if "LastEvaluatedKey" in answer else ""
+
+    def due(self, now_ms: int, *, most: int) -> Due:
+        """What is due by now, longest due first: one read of the index."""
+        answer = self._transport.call(
+            "Query",
+            {
+                "TableName": self._table,
+                "IndexName": "due",
+                "KeyConditionExpression": "queue = :due AND due_at_ms <= :now",
+                "ExpressionAttributeValues": {":due": typed(DUE), ":now": typed(now_ms)},
+                "Limit": most,
+            },
+        )
+        pks = [plain_item(item)["pk"] for item in answer["Items"]]
+        return Due(
+            [pk.removeprefix("order#") for pk in pks if pk.startswith("order#")],
+            [pk.removeprefix("event#") for pk in pks if pk.startswith("event#")],
+        )
+
+    def promised(self, account_id: str, promise: Promise) -> Taken | None:
+        """What the Idempotency-Key was used for, or None."""
+        item = self._item(promise_pk(account_id, promise.digest))
+        if item is None:
+            return None
+        found = plain_item(item)
+        return Taken("", found["order_id"], found["body_digest"])
+
+    def scan(self) -> Iterator[Order | Payment]:
+        """Every order and payment, right as they are stored (consistent): for the operator."""
+        payload: Payload = {"TableName": self._table, "ConsistentRead": True}
+        while True:
+            answer = self._transport.call("Scan", payload)
+            for item in answer["Items"]:
+                pk = plain_item({"pk": item["pk"]})["pk"]
+                if pk.startswith("order#"):
+                    yield order_of(item)
+                elif pk.startswith("payment#"):
+                    yield payment_of(item)
+            if "LastEvaluatedKey" not in answer:
+                return
+            payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    # -- the life of a quote
+
+    def create(
+        self, order: Order, *, due_at_ms: int, promise: Promise | None, ended: Taken
+    ) -> Taken | None:
+        """Put a new order: all of it, or nothing; None when it stands.
+
+        Else the orders that the key's place, and the promise, name; those `ended` give way.
+        """
+        writes = [
+            {"Put": self._new(order_item(order, due_at_ms))},
+            {"Put": self._named(order, ended.place)},
+        ]
+        if promise is not None:
+            writes.append({"Put": self._promised(order, promise, ended.promise)})
+        refused = transact(self._transport, writes)
+        if not refused or 0 in refused:
+            # Its id is fresh: one that stands was put by an earlier try, its reply lost.
+            return None
+        place, kept = (plain_item(refused.get(number) or {}) for number in (1, 2))
+        return Taken(
+            place.get("order_id", ""), kept.get("order_id", ""), kept.get("body_digest", "")
+        )
+
+    def start(self, order: Order, parts: tuple[Part, ...]) -> Order:
+        """Say how the order can be paid. Raises ChangedMeanwhile when it is no longer quoted."""
+        typed_parts = [part._asdict() for part in parts]
+        return self._move(order, PENDING, ", parts = :parts", {":parts": typed_parts})
+
+    def end(self, order: Order, state: str) -> Order:
+        """Expire or cancel the order as it was seen. Raises ChangedMeanwhile."""
+        assert order.state in (QUOTED, PENDING)
+        return self._move(order, state, "", {})
+
+    def ask(self, order_id: str, *, now_ms: int, ask_before_ms: int) -> bool:
+        """Whether this caller is the one to ask the provider now."""
+        try:
+            self._update(
+                order_id,
+                "SET asked_at_ms = :now",
+                {":now": now_ms, ":ask_before": ask_before_ms},
+                ASK_CONDITIONS,
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def schedule(self, order_id: str, due_at_ms: int) -> None:
+        """When the order is due next; 0 takes it out of the index."""
+        if due_at_ms:
+            self._update(order_id, "SET due_at_ms = :due", {":due": due_at_ms})
+        else:
+            self._update(order_id, "REMOVE queue, due_at_ms", {})
+
+    def flag(self, order_id: str, problem: str) -> None:
+        """Say what a person has to decide about the order; empty when it is decided."""
+        self._update(order_id, "SET problem = :problem", {":problem": problem})
+
+    # -- parts of transactions that move money
+
+    def payment_put(self, payment: Payment, seen: Payment | None) -> Payload:
+        """Put the payment over the figures that were seen, or as a new one."""
+        put: Payload = {"TableName": self._table, "Item": payment_item(payment)}
+        if seen is None:
+            return {"Put": put | {"ConditionExpression": PAYMENT_CONDITIONS["payment_is_new"]}}
+        values = {
+            ":received_seen": format(seen.received, "f"),
+            ":returned_seen": format(seen.returned, "f"),
+            ":credited_seen": seen.credited_nano,
+            ":taken_back_seen": seen.taken_back_nano,
+        }
+        return {
+            "Put": put
+            | {
+                "ConditionExpression": PAYMENT_CONDITIONS["figures_are_those_seen"],
+                "ExpressionAttributeValues": typed_item(values),
+            }
+        }
+
+    def sums_update(
+        self,
+        order: Order,
+        payment: Payment,
+        seen: Payment | None,
+        *,
+        returned_by: str,
+        extended_at_ms: int,
+    ) -> Payload:
+        """Add what this payment moves, beyond what was `seen` of it, to the order's sums.
+
+        `extended_at_ms` is 0 unless the key's expiry moves with it.
+        """
+        credited_nano = payment.credited_nano - (seen.credited_nano if seen else 0)
+        taken_back_nano = payment.taken_back_nano - (seen.taken_back_nano if seen else 0)
+        values: dict[str, Any] = {
+            ":credited": credited_nano,
+            ":taken_back": taken_back_nano,
+            ":payment": {full_id(payment)},
+        }
+        update = "ADD credited_nano :credited, taken_back_nano :taken_back, payment_ids :payment"
+        write: Payload = {"TableName": self._table, "Key": {"pk": typed(order_pk(order.id))}}
+        sets = []
+        if returned_by:
+            sets.append("taken_back_by = :by")
+            values[":by"] = returned_by
+        if extended_at_ms:
+            sets.append("extended_at_ms = :now")
+            values |= {":now": extended_at_ms, ":extended_seen": order.extended_at_ms}
+            write["ConditionExpression"] = " AND ".join(EXTEND_CONDITIONS.values())
+        if sets:
+            update += f" SET {', '.join(sets)}"
+        write["UpdateExpression"] = update
+        write["ExpressionAttributeValues"] = typed_item(values)
+        return {"Update": write}
+
+    def post(self, writes: list[Payload]) -> None:
+        """Apply writes of payment and order that move no key. Raises ChangedMeanwhile."""
+        if transact(self._transport, writes):
+            raise ChangedMeanwhile
+
+    # -- the calls
+
+    def _item(self, pk: str) -> Payload | None:
+        answer = self._transport.call(
+            "GetItem",
+            {"TableName": self._table, "Key": {"pk": typed(pk)}, "ConsistentRead": True},
+        )
+        return answer.get("Item")
+
+    def _move(self, order: Order, state: str, more: str, values: dict[str, Any]) -> Order:
+        try:
+            answer = self._transport.call(
+                "UpdateItem",
+                {
+                    "TableName": self._table,
+                    "Key": {"pk": typed(order_pk(order.id))},
+                    "ConditionExpression": " AND ".join(STATE_CONDITIONS.values()),
+                    "UpdateExpression": f"SET #state = :state{more}",
+                    "ExpressionAttributeNames": {"#state": "state"},
+                    "ExpressionAttributeValues": typed_item(
+                        {":state": state, ":seen": order.state, **values}
+                    ),
+                    "ReturnValues": "ALL_NEW",
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                },
+            )
+        except ConditionFailed as failed:
+            raise ChangedMeanwhile from failed
+        return order_of(answer["Attributes"])
+
+    def _update(
+        self,
+        order_id: str,
+        update: str,
+        values: dict[str, Any],
+        conditions: dict[str, str] | None = None,
+    ) -> None:
+        payload: Payload = {
+            "TableName": self._table,
+            "Key": {"pk": typed(order_pk(order_id))},
+            "UpdateExpression": update,
+        }
+        if values:
+            payload["ExpressionAttributeValues"] = typed_item(values)
+        if conditions:
+            payload["ConditionExpression"] = " AND ".join(conditions.values())
+        self._transport.call("UpdateItem", payload)
+
+    def _new(self, item: Payload) -> Payload:
+        return {
+            "TableName": self._table,
+            "Item": item,
+            "ConditionExpression": " AND ".join(ORDER_CONDITIONS.values()),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _named(self, order: Order, ended: str) -> Payload:
+        item = {"pk": place_pk(order.key_id, order.method), "order_id": order.id}
+        return self._unless_named(item, ended, PLACE_CONDITIONS)
+
+    def _promised(self, order: Order, promise: Promise, ended: str) -> Payload:
+        item = {
+            "pk": promise_pk(order.account_id, promise.digest),
+            "order_id": order.id,
+            "body_digest": promise.body_digest,
+            "expires_at_s": order.created_at_ms // 1000 + PROMISE_LIFE_S,
+        }
+        return self._unless_named(item, ended, PROMISE_CONDITIONS)
+
+    def _unless_named(
+        self, item: dict[str, Any], ended: str, conditions: dict[str, str]
+    ) -> Payload:
+        return {
+            "TableName": self._table,
+            "Item": typed_item(item),
+            "ConditionExpression": " AND ".join(conditions.values()),
+            "ExpressionAttributeValues": {":ended": typed(ended)},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
