@@ -1,4 +1,4 @@
-"""What a stack is given so that the first request works: models, their secrets, a funded key.
+"""What a stack is given so that the first request works: models, secrets, a funded key.
 
 Nothing is done twice: the key and its credit live on over restarts, and are renewed once the
 credit is spent or has expired.
@@ -67,12 +67,13 @@ def seed_demo(
     environment: Mapping[str, str],
     account_id: str,
     upstreams: Upstreams,
+    payment_secrets: Mapping[str, str],
 ) -> Demo:
-    """Apply models.yaml, store the upstreams' secrets, and fund the demo account's key."""
+    """Apply models.yaml, store everybody's secrets, and fund the demo account's key."""
     app = _app(cloud, environment)
     served = _apply_models(app, upstreams)
     writes = SecretWrites(cloud.client("ssm"), app.settings)
-    for name, text in upstreams.secrets(served).items():
+    for name, text in {**upstreams.secrets(served), **payment_secrets}.items():
         writes.put(name, text)
     secret = _usable_secret(app, state, account_id)
     key = _funded(app, secret)

@@ -5,6 +5,7 @@
 
 `stack.base_url` is what OpenAI clients take (…/v1) and `stack.url` its root; `stack.api_key` is a
 funded key of the demo account, `stack.token()` a fresh ID token of it for `/api`.
+`stack.payments` says where the payment simulators are.
 `stack.environment` is what another process needs beside its own environment to reach the local
 tables (`osiris`, boto3); `stack.cloud.client("dynamodb")` is a client in this one. `stack.front`
 is the front (:mod:`local.gateway`).
@@ -25,6 +26,7 @@ from local.demo import NO_DEMO, seed_demo
 from local.environment_file import write_environment
 from local.front import Front, PortTaken
 from local.function_log import FunctionLog
+from local.payment_simulators import PaymentWorld, start_simulators
 from local.resources import create_missing
 from local.state import STATE_DIR, StateDirectory, is_free
 from local.template import Template
@@ -49,9 +51,10 @@ class LocalStack:
 
     `port` 0 takes a free one, the same over restarts. `parameters` are the template's
     (``{"HoldLapseMs": "2000"}``). `function_environment` comes on top of the template's variables,
-    by function (``{"ProxyFunction": {"AWS_ENDPOINT_URL_DYNAMODB": …}}``). `upstream_url` is a
-    simulator of the caller's own; without it one is started. `environ` is where API keys of real
-    upstreams are looked for: nowhere by default. `shows_log` prints what the functions print.
+    by function (``{"ProxyFunction": {"AWS_ENDPOINT_URL_DYNAMODB": …}}``). `upstream_url` and
+    `payments` are simulators of the caller's own; without them some are started. `environ` is where
+    API keys of real upstreams are looked for: nowhere by default. `shows_log` prints what the
+    functions print.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class LocalStack:
         function_environment: Mapping[str, Mapping[str, str]] | None = None,
         parameters: Mapping[str, str] | None = None,
         upstream_url: str | None = None,
+        payments: PaymentWorld | None = None,
         environ: Mapping[str, str] | None = None,
         shows_log: bool = False,
     ) -> None:
@@ -70,6 +74,8 @@ class LocalStack:
         self.template = Template.load(REPOSITORY / "template.yaml", parameters=parameters)
         self.port = port
         self.upstream_url = upstream_url or ""
+        self._given_payments = payments
+        self.payments: PaymentWorld
         self.demo = NO_DEMO
         self.front: Front
         self._function_environment = dict(function_environment or {})
@@ -108,16 +114,20 @@ class LocalStack:
                 f"{upstream}={url}" for upstream, url in self._upstreams.base_urls.items()
             ),
         }
-        return addresses | self.cloud.environment | ours | self._issuer_keys
+        return addresses | self.payments.addresses | self.cloud.environment | ours | self._elsewhere
 
     @property
     def _upstreams(self) -> Upstreams:
         return Upstreams(simulator_url=self.upstream_url, environ=self._environ)
 
     @property
-    def _issuer_keys(self) -> dict[str, str]:
-        """The issuer has AWS's name here too, but its keys are at the local cloud."""
-        return {"OSIRIS_OIDC_JWKS_URL": self.cloud.jwks_url(self._values["UserPool"])}
+    def _elsewhere(self) -> dict[str, str]:
+        """What is on this machine although the template names it where it is on AWS.
+
+        The issuer has AWS's name here too, but its keys are at the local cloud.
+        """
+        jwks_url = self.cloud.jwks_url(self._values["UserPool"])
+        return {"OSIRIS_OIDC_JWKS_URL": jwks_url, **self.payments.environment}
 
     def token(self) -> str:
         """A fresh ID token of the demo account."""
@@ -138,6 +148,13 @@ class LocalStack:
                 raise PortTaken(self.port)
             if not self.upstream_url:
                 self._start_simulator(ending)
+            if self._given_payments is None:
+                webhooks_url = f"{self.url}/webhooks"
+                started = start_simulators(self.state, ending, webhooks_url=webhooks_url)
+                self.payments, children = started
+                self._children += children
+            else:
+                self.payments = self._given_payments
             ending.callback(self.cloud.stop)
             self.cloud.start(lock=lock)
             self._values = create_missing(self.cloud, self.template)
@@ -200,7 +217,7 @@ class LocalStack:
             self._values,
             environment=self.cloud.environment,
             function_environment={
-                name: {**self._issuer_keys, **given.get(name, {})}
+                name: {**self._elsewhere, **given.get(name, {})}
                 for name in {*self.template.functions(self._values), *given}
             },
             port=self.port,
@@ -216,4 +233,5 @@ class LocalStack:
             environment=self.environment,
             account_id=account,
             upstreams=self._upstreams,
+            payment_secrets=self.payments.secrets,
         )

@@ -17,6 +17,8 @@ Osiris runs on this machine.
              {credit}
   models     {models}
   dashboard  {url}/api/keys, with the bearer token that `make token` prints
+  top-ups    {url}/api/topups, with the same token
+  payments   simulated: QRIS {midtrans}  coins {nowpayments}
   operator   source {env} && {osiris} --help
   logs       {logs}
 
@@ -47,6 +49,8 @@ def welcome(stack: LocalStack) -> str:
     return _TEXT.format(
         base_url=stack.base_url,
         url=stack.url,
+        midtrans=stack.payments.midtrans_url,
+        nowpayments=stack.payments.nowpayments_url,
         api_key=stack.api_key,
         credit=stack.demo.credit,
         models=stack.demo.models,
