@@ -8,28 +8,24 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench import answers
 from bench.measuring import aim, table
+from bench.noted import Call, Noted, app_over, cloud_transport
 from bench.stand_in import HOST, StandIn
 from bench.subject import ROOT
 from bench.surroundings import chat
-from local.cloud import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, LocalCloud
+from local.cloud import LocalCloud
 from local.state import StateDirectory
-from osiris.app.full import FullApp, wired
-from osiris.app.lean import aws_json, now_ms
+from osiris.app.full import FullApp
+from osiris.app.lean import now_ms
 from osiris.flows.completion import complete
 from osiris.flows.exchange import Exchange
 from osiris.ids import request_id
-from osiris.settings import from_environ
 from osiris.store.items import key_item
-from osiris.store.transport import Payload, Transport
-from osiris.store.transport_lean import LeanTransport
-from osiris.telemetry import Telemetry
 from osiris.upstream import Upstreams
 from osiris.wire.tls import shared_context
 from tests.dynamodb.schemas import schemas
@@ -39,27 +35,6 @@ HOLDS = (0, 5, 20)
 KEY_BYTES_MAX = 1024
 # What one request may do, in this order.
 EXPECTED = ["UpdateItem", "upstream", "PutItem", "UpdateItem"]
-
-
-class Call(NamedTuple):
-    """One call, of DynamoDB or of the upstream, and what it consumed."""
-
-    operation: str
-    units: float
-
-
-class Noted:
-    """A transport that notes each call and what it consumed."""
-
-    def __init__(self, inner: Transport) -> None:
-        self.calls: list[Call] = []
-        self._inner = inner
-
-    def call(self, operation: str, payload: Payload) -> Payload:
-        """The call, with its units reported."""
-        answer = self._inner.call(operation, payload | {"ReturnConsumedCapacity": "TOTAL"})
-        self.calls.append(Call(operation, float(answer["ConsumedCapacity"]["CapacityUnits"])))
-        return answer
 
 
 class NotedUpstreams(Upstreams):
@@ -104,28 +79,8 @@ def lab() -> Iterator[Lab]:
 
 
 def _lab(cloud: LocalCloud, base_url: str) -> Lab:
-    settings = from_environ(
-        {
-            "OSIRIS_KEYS_TABLE": "KeysTable",
-            "OSIRIS_LEDGER_TABLE": "LedgerTable",
-            "OSIRIS_USAGE_TABLE": "UsageTable",
-            "OSIRIS_CATALOGUE_TABLE": "CatalogueTable",
-            "OSIRIS_ORDERS_TABLE": "OrdersTable",
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
-            "AWS_ENDPOINT_URL": cloud.endpoint,
-        },
-        needs=(),
-    )
-    noted = Noted(LeanTransport(aws_json(settings, "dynamodb")))
-    app = wired(
-        settings,
-        noted,
-        telemetry=Telemetry(lambda _line: None, now_ms),
-        now_ms=now_ms,
-        entropy=os.urandom,
-        sleep_ms=lambda wait_ms: time.sleep(wait_ms / 1000),
+    app, noted = app_over(
+        cloud_transport(cloud.endpoint), entropy=os.urandom, endpoint=cloud.endpoint
     )
     app.upstreams = NotedUpstreams(noted.calls)
     app.models.put(answers.the_model(answers.MODELS[0], base_url))
