@@ -68,7 +68,7 @@ def without(*names: str) -> dict[str, Any]:
 
 
 def test_a_bill_is_charged_by_qris(script: Script, adapter: Provider) -> None:
-    """One POST with our reference, whole rupiah, its life in minutes and our webhook's address."""
+    """One POST with our reference, whole rupiah, its life in seconds and our webhook's address."""
     script.will(says(CHARGED))
     started = adapter.start(BILL)
     assert started.payment_id == REFERENCE
@@ -88,18 +88,18 @@ def test_a_bill_is_charged_by_qris(script: Script, adapter: Provider) -> None:
         "qris": {"acquirer": "gopay"},
         "custom_expiry": {
             "order_time": "2026-11-23 22:00:00 +0700",
-            "expiry_duration": 15,
-            "unit": "minute",
+            "expiry_duration": 900,
+            "unit": "second",
         },
     }
 
 
 def test_an_answer_without_an_expiry_ends_when_we_asked(script: Script, adapter: Provider) -> None:
-    """`expiry_time` is not documented: without it the end is ours; less than a minute is one."""
+    """`expiry_time` is not documented: without it the end is ours; less than 20 s are 20."""
     script.will(says(without("expiry_time")), says(without("expiry_time")))
     assert adapter.start(BILL).expires_at_ms == NOW_MS + 900_000
-    assert adapter.start(BILL._replace(lives_ms=5_000)).expires_at_ms == NOW_MS + 60_000
-    assert script.asked[1].members["custom_expiry"]["expiry_duration"] == 1
+    assert adapter.start(BILL._replace(lives_ms=5_000)).expires_at_ms == NOW_MS + 20_000
+    assert script.asked[1].members["custom_expiry"]["expiry_duration"] == 20
 
 
 @pytest.mark.parametrize("fault", [silent, cut])

@@ -56,7 +56,8 @@ _CODE = re.compile(r"[1-5][0-9]{2}", re.ASCII)
 _REFUND_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _ITEM_NAME_LENGTH_MAX = 50
 _REASON_LENGTH_MAX = 255
-MINUTE_MS = 60_000
+# The shortest life of a code that Midtrans takes.
+LIFE_S_MIN = 20
 
 # Posts are repeated under the same key, which Midtrans remembers for five minutes.
 REPEATS_MAX = 2
@@ -88,9 +89,9 @@ class Provider:
         headers = {"Idempotency-Key": bill.reference}
         if bill.webhook_url:
             headers["X-Override-Notification"] = bill.webhook_url
-        minutes = max(1, bill.lives_ms // MINUTE_MS)
+        life_s = max(LIFE_S_MIN, bill.lives_ms // 1000)
         with reached(self.name):
-            answer = self._post("/v2/charge", headers, _charge(bill, minutes))
+            answer = self._post("/v2/charge", headers, _charge(bill, life_s))
         code = code_of(answer)
         if code == 406:
             raise ReferenceTaken
@@ -100,7 +101,7 @@ class Provider:
         if code not in _CREATED:
             raise failed(self.name, answer, code)
         with reached(self.name):
-            return _started(bill, minutes, answer.members)
+            return _started(bill, life_s, answer.members)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Hint:
         """Check the signature, which stands in the body; see the protocol."""
@@ -205,7 +206,7 @@ def _repeated(call: Callable[[], Answer]) -> Answer:
     return call()
 
 
-def _charge(bill: Bill, minutes: int) -> dict[str, Any]:
+def _charge(bill: Bill, life_s: int) -> dict[str, Any]:
     price = int(bill.price)
     ordered_at = datetime.fromtimestamp(bill.now_ms // 1000, UTC).astimezone(JAKARTA)
     name = bill.description[:_ITEM_NAME_LENGTH_MAX]
@@ -216,13 +217,13 @@ def _charge(bill: Bill, minutes: int) -> dict[str, Any]:
         "qris": {"acquirer": "gopay"},
         "custom_expiry": {
             "order_time": ordered_at.strftime("%Y-%m-%d %H:%M:%S %z"),
-            "expiry_duration": minutes,
-            "unit": "minute",
+            "expiry_duration": life_s,
+            "unit": "second",
         },
     }
 
 
-def _started(bill: Bill, minutes: int, members: Mapping[str, Any]) -> Started:
+def _started(bill: Bill, life_s: int, members: Mapping[str, Any]) -> Started:
     """How to pay it. Raises ValueError when the answer is about something else, or has no code.
 
     `qr_string` is not in the documentation but in the answers (midtrans-go tests that it is). The
@@ -239,5 +240,5 @@ def _started(bill: Bill, minutes: int, members: Mapping[str, Any]) -> Started:
         address="",
         memo="",
         network="",
-        expires_at_ms=ends_at_ms or bill.now_ms + minutes * MINUTE_MS,
+        expires_at_ms=ends_at_ms or bill.now_ms + life_s * 1000,
     )
