@@ -34,12 +34,17 @@ def spoil(world: World, key: Key, attribute: str, by: int) -> None:
 
 def test_an_audit_that_holds(run: Run, key: Key) -> None:
     """One clear line with what was looked at, and 0."""
-    assert run("audit") == (0, "All invariants hold: keys 1, accounts 1, entries 1.\n", "")
+    assert run("audit") == (
+        0,
+        "All invariants hold: keys 1, accounts 1, entries 1, payments 0.\n",
+        "",
+    )
     assert run("audit", "--json").json() == {
         "holds": True,
         "keys": 1,
         "accounts": 1,
         "entries": 1,
+        "payments": 0,
         "differences": [],
     }
 
@@ -52,7 +57,7 @@ def test_an_audit_that_does_not_hold(world: World, run: Run, key: Key) -> None:
         1,
         "rule\tof\twhat\texpected\tfound\n"
         f"I2\t{key.id}\tavailable\t10\t10.000000001\n"
-        "1 DIFFERENCES: keys 1, accounts 1, entries 1.\n",
+        "1 DIFFERENCES: keys 1, accounts 1, entries 1, payments 0.\n",
         "",
     )
     ran = run("audit", "--json")
@@ -75,7 +80,7 @@ def test_the_first_differences_are_shown_and_all_are_there(world: World, run: Ru
     ran = run("audit")
     assert ran.exit_code == 1
     assert len(ran.stdout.splitlines()) == 1 + 20 + 1
-    assert ran.stdout.endswith("25 DIFFERENCES: keys 25, accounts 25, entries 0.\n")
+    assert ran.stdout.endswith("25 DIFFERENCES: keys 25, accounts 25, entries 0, payments 0.\n")
     assert "The first 20 are shown" in ran.stderr
     assert len(run("audit", "--json").json()["differences"]) == 25
 
@@ -92,13 +97,15 @@ def test_reconcile_tells_what_it_did(world: World, run: Run, key: Key) -> None:
     world.pass_ms(960_000)
     assert run("reconcile") == (
         0,
-        "keys\t1\nfinished\t1\nrollups\t0\nfailed\t0\nrolled until\t2026-11-24T09:00:00.000Z\n",
+        "keys\t1\nfinished\t1\nrollups\t0\ntold low\t0\nfailed\t0\n"
+        "rolled until\t2026-11-24T09:00:00.000Z\n",
         f"Finished {opened} of key {key.id}: not charged.\n",
     )
     assert run("reconcile", "--json").json() == {
         "keys": 1,
         "finished": 0,
         "rollups": 0,
+        "told_low": 0,
         "failed": 0,
         "rolled_until": "2026-11-24T09:00:00.000Z",
     }

@@ -32,7 +32,11 @@ BARE = {
     "TERM": "xterm",
     "COLUMNS": "140",
 }
-TABLES = {"OSIRIS_KEYS_TABLE": "keys", "OSIRIS_LEDGER_TABLE": "ledger"}
+TABLES = {
+    "OSIRIS_KEYS_TABLE": "keys",
+    "OSIRIS_LEDGER_TABLE": "ledger",
+    "OSIRIS_ORDERS_TABLE": "orders",
+}
 
 
 def run(

@@ -51,6 +51,7 @@ class Settings(NamedTuple):
     rate_difference_percent: str
     rate_age_hours: int
     balance_low: str
+    mail_from: str
     region: str
     endpoint_url: str
     dynamodb_endpoint_url: str
@@ -140,6 +141,11 @@ SETTINGS: dict[str, Setting] = {
     ),
     "balance_low": Setting(
         "OSIRIS_BALANCE_LOW", "5", "Dollars below which a key's owner is told by an event."
+    ),
+    "mail_from": Setting(
+        "OSIRIS_MAIL_FROM",
+        "",
+        "Sender of mails to keys' owners. Without one none are sent, and no addresses are kept.",
     ),
     "region": Setting("AWS_REGION", None, "AWS's: the region. Lambda sets it."),
     "endpoint_url": Setting("AWS_ENDPOINT_URL", "", "AWS's: another endpoint for all services."),

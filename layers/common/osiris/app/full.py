@@ -19,6 +19,7 @@ from osiris.store.events import EventBus
 from osiris.store.expiries import Expiries
 from osiris.store.keys import Keys
 from osiris.store.ledger import Ledger
+from osiris.store.mail import Mails
 from osiris.store.models import Models
 from osiris.store.orders import Orders
 from osiris.store.outbox import Outbox
@@ -59,6 +60,7 @@ class FullApp(App):
         kept_rates: KeptRates,
         coin_lists: CoinLists,
         event_bus: EventBus,
+        mails: Mails,
         providers: Providers,
         rate_sources: Sequence[Source],
         **parts: Any,
@@ -74,6 +76,7 @@ class FullApp(App):
         self.kept_rates = kept_rates
         self.coin_lists = coin_lists
         self.event_bus = event_bus
+        self.mails = mails
         self.providers = providers
         self.rate_sources = rate_sources
 
@@ -129,6 +132,7 @@ def wired(
         kept_rates=KeptRates(dynamodb, catalogue_table),
         coin_lists=CoinLists(dynamodb, catalogue_table),
         event_bus=EventBus(partial(client_of, "events")),
+        mails=Mails(partial(client_of, "sesv2"), settings.mail_from),
         providers=Providers(settings, secrets, now_ms=now_ms, sleep_ms=sleep_ms),
         rate_sources=(
             er_api.Source(settings.er_api_url),

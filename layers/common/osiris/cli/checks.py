@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from osiris.ledger.audit import Difference
 
 DIFFERENCES_SHOWN_MAX = 20
+COUNTED = ("keys", "accounts", "entries", "payments")
 
 
 @click.command()
@@ -27,16 +28,18 @@ def audit(operator: Operator) -> None:
     """Check every key, account and entry against the rules of money.
 
     I1: a key's balance is the sum of its settled entries. I2: available is the balance less what is
-    held. I3: each request is settled once. I5: no 60 seconds hold more admissions than the key's
-    limit. I6: an account has at most 10 keys, those that it names, and had one trial at most.
+    held. I3: each request is settled once. I4: each payment is credited once, with what it bought,
+    and taken back once; an order's sums are those of its payments. I5: no 60 seconds hold more
+    admissions than the key's limit. I6: an account has at most 10 keys, those that it names, and
+    had one trial at most.
 
-    Reads both tables whole and changes nothing; requests may run meanwhile. The exit code is 1 when
-    a rule does not hold.
+    Reads the tables of keys, entries and orders whole and changes nothing; requests may run
+    meanwhile. The exit code is 1 when a rule does not hold.
     """
-    app = operator.app("keys_table", "ledger_table")
+    app = operator.app("keys_table", "ledger_table", "orders_table")
     with progress("Auditing keys") as tell:
         found = run_audit(app, progress=tell)
-    counts = {"keys": found.keys, "accounts": found.accounts, "entries": found.entries}
+    counts = {noun: getattr(found, noun) for noun in COUNTED}
     differences = [_document(difference) for difference in found.differences]
     if operator.wants_json:
         show_json({"holds": not differences, **counts, "differences": differences})
@@ -53,13 +56,15 @@ def audit(operator: Operator) -> None:
 @as_json
 @click.pass_obj
 def reconcile(operator: Operator) -> None:
-    """Finish requests whose function was lost, and roll closed hours up into Usage.
+    """Finish requests whose function was lost, roll closed hours up into Usage, and put an event
+    for each key whose balance has become low.
 
     The hourly function does the same; both may run at once. The exit code is 1 when some keys could
     not be done: they are left for the next run.
     """
     lines: list[str] = []
-    app = operator.app("keys_table", "ledger_table", "usage_table", write=lines.append)
+    tables = ("keys_table", "ledger_table", "usage_table", "orders_table")
+    app = operator.app(*tables, write=lines.append)
     try:
         with progress("Reconciling keys") as tell:
             done = run_reconcile(app, progress=tell)
@@ -70,6 +75,7 @@ def reconcile(operator: Operator) -> None:
         "keys": done.keys,
         "finished": done.finished,
         "rollups": done.rollups,
+        "told_low": done.told_low,
         "failed": done.failed,
         "rolled_until": time_json(done.rolled_until_ms),
     }

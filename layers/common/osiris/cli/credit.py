@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from osiris.cli.amounts import DOLLARS
 from osiris.cli.key_id import KEY, key_of
 from osiris.cli.operator import Operator, as_json
 from osiris.cli.output import dollars, note, show_fields, show_json, show_table
@@ -16,7 +17,7 @@ from osiris.flows.statement import statement
 from osiris.http.shapes import request_json, time_json
 from osiris.ids import made_at_ms
 from osiris.ledger.entry import CHARGE, LAPSED
-from osiris.money import dollars_from_nano, nano_from_dollars
+from osiris.money import dollars_from_nano
 
 if TYPE_CHECKING:
     from osiris.flows.statement import Line
@@ -33,19 +34,6 @@ _BUCKETS = {
     "cache_write_1h": "cache write 1h",
     "output": "out",
 }
-
-
-class _Dollars(click.ParamType[int]):
-    name = "dollars"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        try:
-            nano = nano_from_dollars(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if nano <= 0:
-            self.fail("must be more than $0", param, ctx)
-        return nano
 
 
 class _Time(click.ParamType[int]):
@@ -66,7 +54,7 @@ class _Time(click.ParamType[int]):
 
 @click.command()
 @click.argument("key_id", type=KEY, metavar="KEY")
-@click.argument("amount_nano", type=_Dollars(), metavar="AMOUNT")
+@click.argument("amount_nano", type=DOLLARS, metavar="AMOUNT")
 @click.option(
     "--days",
     type=click.IntRange(1, DAYS_MAX),
@@ -134,7 +122,8 @@ def ledger(operator: Operator, key_id: str, from_ms: int, until_ms: int | None, 
     """Every entry of KEY, oldest first, with the balance after it.
 
     A charge shows its model, the tokens in each bucket, the prices per million that it was charged
-    at, and whether the minimum of $0.001 applied: anyone can compute it again.
+    at, and whether the minimum of $0.001 applied: anyone can compute it again. What a payment
+    brought, or took back, shows its order and the payment.
 
     \b
     osiris ledger KEY --from 2026-11-01 --to 2026-12-01 --limit 1000
@@ -169,6 +158,8 @@ def _line_json(line: Line) -> dict[str, Any]:
         "settled": line.settled,
         "balance_after": dollars_from_nano(line.balance_nano),
         **({"reason": entry.reason} if entry.reason else {}),
+        **({"order_id": entry.order_id} if entry.order_id else {}),
+        **({"payment_id": entry.payment_id} if entry.payment_id else {}),
         **{name: value for name, value in facts.items() if name not in ("id", "object")},
     }
 
@@ -202,5 +193,6 @@ def _notes(document: dict[str, Any]) -> list[str]:
     words += ["minimum"] if document.get("minimum_applied") else []
     words += [flag for flag in ("estimated", "bounded") if document.get(flag)]
     words += [] if document["settled"] else ["not settled yet"]
+    words += [document[name] for name in ("order_id", "payment_id") if name in document]
     reason = document.get("reason", "")
     return [*words, reason] if reason and reason != LAPSED else words

@@ -34,10 +34,22 @@ class Operator:
         return {**self._given, **operator_environment(client_of("cloudformation"), self.stack)}
 
     def app(self, *needs: str, write: Callable[[str], object] | None = None) -> FullApp:
-        """The app; `needs` names the settings used. Its log lines go to `write`, or nowhere."""
+        """The app; `needs` names the settings used. Its log lines go to `write`, or nowhere.
+
+        What asks a payment provider needs "region": its secret is read by the lean client.
+        """
         from osiris.app.full import full_app
 
-        return full_app(self.environ, needs=needs, write=write or _nowhere)
+        environ = self._signing_environ() if "region" in needs else self.environ
+        return full_app(environ, needs=needs, write=write or _nowhere)
+
+    def _signing_environ(self) -> Mapping[str, str]:
+        """The environment, with credentials in it wherever the operator keeps them."""
+        if self.environ.get("AWS_ACCESS_KEY_ID"):
+            return self.environ
+        from osiris.store.operator_credentials import operator_credentials
+
+        return {**operator_credentials(), **self.environ}
 
     def secret_writes(self) -> SecretWrites:
         """Where secrets are set."""

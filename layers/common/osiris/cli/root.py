@@ -9,9 +9,13 @@ import click
 
 from osiris.cli.checks import audit, reconcile
 from osiris.cli.credit import grant, ledger
+from osiris.cli.expire import expire
 from osiris.cli.keys import keys
 from osiris.cli.models import models
 from osiris.cli.operator import Operator
+from osiris.cli.orders import orders
+from osiris.cli.rates import rates
+from osiris.cli.refunds import refund
 from osiris.cli.secrets import secrets
 from osiris.errors import OsirisError, StoreUnavailable
 from osiris.settings import SettingMissing
@@ -33,7 +37,9 @@ class _Edge(click.Group):
                 f"AWS is out of reach or refuses: {error.details}"
             ) from error
         except OsirisError as error:
-            raise click.ClickException(error.message) from error
+            # Who operates may read what customers are not told.
+            more = f" ({error.details})" if error.details else ""
+            raise click.ClickException(f"{error.message}{more}") from error
 
 
 @click.group(cls=_Edge, context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,7 +51,7 @@ class _Edge(click.Group):
 )
 @click.pass_context
 def osiris(context: click.Context, stack: str | None) -> None:
-    """Operate Osiris: models, keys, credit, secrets, and the proof that the books are right.
+    """Operate Osiris: models, keys, credit, orders, and the proof that the books are right.
 
     Works on AWS with your credentials and --stack, and on this machine after `make run` and
     `source .local/env`. Answers go to standard output (--json for programs), notes to standard
@@ -62,7 +68,20 @@ def osiris(context: click.Context, stack: str | None) -> None:
         context.obj = Operator(os.environ, stack=stack)
 
 
-for command in (models, keys, grant, secrets, ledger, audit, reconcile):
+COMMANDS = (
+    models,
+    keys,
+    grant,
+    secrets,
+    ledger,
+    orders,
+    refund,
+    rates,
+    expire,
+    audit,
+    reconcile,
+)
+for command in COMMANDS:
     osiris.add_command(command)
 
 

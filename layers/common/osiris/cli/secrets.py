@@ -1,4 +1,4 @@
-"""`osiris secrets`: the API keys that upstreams know us by."""
+"""`osiris secrets`: what upstreams and payment providers know us by."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _SecretName(click.ParamType[str]):
 
 @click.group()
 def secrets() -> None:
-    """The API keys that upstreams know us by."""
+    """The API keys of upstreams, and the secrets of payment providers."""
 
 
 @secrets.command("set")
@@ -33,7 +33,10 @@ def secrets() -> None:
 @as_json
 @click.pass_obj
 def set_secret(operator: Operator, name: str) -> None:
-    """Set the secret that models.yaml calls NAME, an SSM SecureString.
+    """Set the secret that models.yaml calls NAME, or a payment provider's, an SSM SecureString.
+
+    Midtrans needs midtrans-server-key; NOWPayments needs nowpayments-api-key and
+    nowpayments-ipn-secret. Without them no payment is taken, and no webhook is listened to.
 
     The text is asked for, unseen, or read from standard input; never from the command line, which
     others can read. It is used within five minutes.
@@ -41,6 +44,7 @@ def set_secret(operator: Operator, name: str) -> None:
     \b
     osiris secrets set anthropic
     osiris secrets set anthropic < key.txt
+    osiris secrets set midtrans-server-key
     """
     writes = operator.secret_writes()
     version = writes.put(name, _text())

@@ -80,7 +80,7 @@ def expired(app: FullApp) -> Iterator[Expired]:
     first = app.expiries.progress().day or now_ms // DAY_MS - FIRST_DAYS
     for day in range(first, now_ms // DAY_MS + 1):
         for key_id in app.expiries.of_day(day, after_ms=0, until_ms=now_ms):
-            key = app.keys.read(key_id)
+            key = app.keys.read_as_stored(key_id)
             if key is not None and key.expires_at_ms <= now_ms:
                 yield Expired(key, max(0, key.available_nano))
 
@@ -89,10 +89,14 @@ def _sweep_key(app: FullApp, key_id: str) -> Swept:
     """Forfeit what is available of one key; it leaves the index once it holds nothing."""
     try:
         for _ in range(CHANGES_MAX):
-            key = app.keys.read(key_id)
+            key = app.keys.read_as_stored(key_id)
             now_ms = app.now_ms()
             if key is None or key.expires_at_ms > now_ms:
                 return Swept()  # the index is behind
+            if key.held_nano != sum(key.holds.values()):
+                details = "available is not the balance less what is held; osiris audit shows it"
+                app.telemetry.line("sweep_failed", key_id=key_id, details=details)
+                return Swept(failed=1)
             try:
                 return _forfeit(app, key, now_ms)
             except ChangedMeanwhile:

@@ -8,8 +8,8 @@ from osiris.errors import ChangedMeanwhile, InvalidRequest, KeyNotFound, TrialNo
 from osiris.flows.patience import CHANGES_MAX
 from osiris.flows.payment import confirm, settle
 from osiris.ledger.key import DELETED, PAID
-from osiris.ledger.order import Order, place_of
-from osiris.ledger.payment import REFUND, Payment
+from osiris.ledger.order import KEY_DELETED, Order, place_of
+from osiris.ledger.payment import REFUND, RUPIAH, Payment
 from osiris.payment_errors import OrderNotFound, PaymentNotFound
 from osiris.store.order_items import full_id
 
@@ -60,6 +60,17 @@ def assign(
     return total_nano
 
 
+def resolve(app: FullApp, order_id: str) -> str:
+    """Take an order's problem for decided; returns it, empty when there was none.
+
+    It is not reported again for the same cause. Raises OrderNotFound.
+    """
+    order, _ = find(app, order_id)
+    if order.problem:
+        app.orders.resolve(order.id, order.problem)
+    return order.problem
+
+
 def refund(
     app: FullApp,
     order_id: str,
@@ -82,6 +93,8 @@ def refund(
     amount = left if amount is None else amount
     if not 0 < amount <= left:
         raise InvalidRequest(f"What can be given back is up to {left:f} {payment.currency}.")
+    if payment.currency == RUPIAH and amount != int(amount):
+        raise InvalidRequest("Rupiah have no decimals.")
     if manual:
         _record_return(app, order, payment, amount, kind)
     else:
@@ -89,6 +102,8 @@ def refund(
         key = f"{payment_id}-{payment.returned:f}".replace(".", "_")
         app.providers.of(order.provider).refund(payment_id, amount=amount, key=key, reason=reason)
         confirm(app, order.provider, payment_id, timeout_ms=TIMEOUT_MS)
+    if order.problem == KEY_DELETED and not _is_outstanding(app, order.id):
+        app.orders.flag(order.id, "")
     return _own_payment(app, order, id)
 
 
@@ -97,6 +112,11 @@ def _check_home(key: Key | None) -> None:
         raise KeyNotFound("There is no such key, or it is deleted.")
     if key.kind != PAID:
         raise TrialNotToppedUp
+
+
+def _is_outstanding(app: FullApp, order_id: str) -> bool:
+    _, payments = find(app, order_id)
+    return any(payment.outstanding_nano for payment in payments)
 
 
 def _own_payment(app: FullApp, order: Order, id: str) -> Payment:

@@ -17,10 +17,10 @@ from osiris.flows.patience import CHANGES_MAX, patiently
 from osiris.ledger import purchase
 from osiris.ledger.credit import Source, purchased, taken_back
 from osiris.ledger.key import DELETED
-from osiris.ledger.order import KEY_DELETED, place_of
+from osiris.ledger.order import KEY_DELETED, VALUE_UNKNOWN, place_of
 from osiris.ledger.payment import ENDED, RECEIVED, WAITING, Payment
 from osiris.money import NANO_PER_DOLLAR, dollars_from_nano, floor_product
-from osiris.payment_errors import OrderNotFound, WebhookDiffers
+from osiris.payment_errors import BillRefused, OrderNotFound, WebhookDiffers
 from osiris.store.order_items import full_id
 from osiris.store.outbox import Event
 from osiris.telemetry import PAYMENT_UNDECIDED
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from osiris.store.transport import Payload
 
 ORDER_CREDITED = "order.credited"
+# No function runs for longer: an entry is dated by so much before it was posted, at most.
+RUN_MS_MAX = 15 * 60_000
 
 
 def confirm(
@@ -57,7 +59,7 @@ def confirm(
         raise WebhookDiffers(details="an order of another provider")
     part = order.parts[number - 1]
     problem = purchase.problem(order, part, status)
-    if problem:
+    if problem and not _was_valued_by_hand(app, status):
         _leave_to_a_person(app, order, problem, status.id)
     else:
         _move(app, order, number, provider, status)
@@ -122,7 +124,15 @@ def _place(
     return order, place[1]
 
 
+def _was_valued_by_hand(app: FullApp, status: PaymentStatus) -> bool:
+    """Whether a person gave this payment a home: what follows, a refund above all, is as ever."""
+    payment = app.orders.payment(f"{status.provider}#{status.id}")
+    return payment is not None and payment.bought_nano > 0
+
+
 def _leave_to_a_person(app: FullApp, order: Order, problem: str, payment_id: str) -> None:
+    if order.resolved == problem:
+        return
     app.telemetry.line(
         "payment_undecided",
         metrics=[PAYMENT_UNDECIDED],
@@ -139,7 +149,11 @@ def _move(
 ) -> None:
     for _ in range(CHANGES_MAX):
         seen = app.orders.payment(f"{status.provider}#{status.id}")
-        payment = _reckoned(app, order, number, provider, status, seen)
+        try:
+            payment = _reckoned(app, order, number, provider, status, seen)
+        except BillRefused:
+            _leave_to_a_person(app, order, VALUE_UNKNOWN, status.id)
+            return
         if payment is None or (payment == seen and (order.problem or not payment.outstanding_nano)):
             return
         try:
@@ -148,6 +162,9 @@ def _move(
             continue
         if not moved:
             _leave_to_a_person(app, order, KEY_DELETED, status.id)
+        elif order.problem not in ("", KEY_DELETED):
+            # It has come right by itself; if it was about another payment, that is told again.
+            app.orders.flag(order.id, "")
         return
     raise ChangedMeanwhile
 
@@ -224,7 +241,9 @@ def _take_back(
         Source(order.id, full_id(payment)),
         type=returned_by,
         amount_nano=amount_nano,
-        since=_entries_since(app, key, payment.credited_at_ms),
+        paid_at_ms=payment.seen_at_ms,
+        credited_at_ms=payment.credited_at_ms,
+        since=_entries_since(app, key, payment.credited_at_ms - RUN_MS_MAX),
         entry_ids=_entry_ids(app, now_ms),
         now_ms=now_ms,
     )

@@ -10,16 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from osiris import ids
 from osiris.errors import ChangedMeanwhile, InvalidRequest, OsirisError, TrialNotToppedUp
 from osiris.flows import keys, quote
+from osiris.flows.patience import patiently
 from osiris.flows.watch import ask
 from osiris.ledger.key import TRIAL
 from osiris.ledger.order import (
     CANCELLED,
     CRYPTO,
+    EXPIRED,
     PENDING,
     QRIS,
     QUOTED,
@@ -38,7 +41,7 @@ from osiris.payment_errors import (
     ProviderUnavailable,
 )
 from osiris.payments import Bill, ReferenceTaken
-from osiris.store.orders import NOTHING_TAKEN, Promise, Taken
+from osiris.store.new_orders import NOTHING_TAKEN, Promise, Taken
 
 if TYPE_CHECKING:
     from osiris.app.full import FullApp
@@ -79,9 +82,17 @@ class Shown(NamedTuple):
 
 
 def create(
-    app: FullApp, account_id: str, wish: Wish, *, idempotency_key: str, webhooks_url: str
+    app: FullApp,
+    account_id: str,
+    wish: Wish,
+    *,
+    idempotency_key: str,
+    webhooks_url: str,
+    email: str = "",
 ) -> Shown:
     """A new order that can be paid, or the one that the Idempotency-Key made before.
+
+    `email` is the owner's verified address, kept where this stack sends mails.
 
     Raises InvalidRequest, KeyNotFound or TrialNotToppedUp; OrderOpen; IdempotencyMismatch;
     PaymentsNotOffered, BillRefused, RateUnavailable or ProviderUnavailable, when nothing was
@@ -91,6 +102,8 @@ def create(
     key = keys.read(app, account_id, wish.key_id)
     if key.kind == TRIAL:
         raise TrialNotToppedUp
+    if email and app.settings.mail_from:
+        patiently(app, partial(app.accounts.set_email, account_id, email))
     promise = _promise(idempotency_key, wish)
     ended = NOTHING_TAKEN
     if promise is not None and (earlier := app.orders.promised(account_id, promise)) is not None:
@@ -180,14 +193,27 @@ def _kept(app: FullApp, earlier: Taken, promise: Promise) -> Order | None:
         raise IdempotencyMismatch
     order = app.orders.read(earlier.promise)
     assert order is not None, "a promise without its order"
-    return None if order.state == CANCELLED and not order.was_started else order
+    order = _unless_abandoned(app, order)
+    return None if order.state in (CANCELLED, EXPIRED) and not order.was_started else order
 
 
 def _check_place(app: FullApp, order_id: str) -> None:
     """Raises OrderOpen, with the order's id, when the key's earlier order is still open."""
     order = app.orders.read(order_id) if order_id else None
-    if order is not None and order.is_open(app.now_ms()):
+    if order is not None and _unless_abandoned(app, order).is_open(app.now_ms()):
         raise OrderOpen(f"{OrderOpen.message} It is {order.id}.")
+
+
+def _unless_abandoned(app: FullApp, order: Order) -> Order:
+    """The order; one that its maker did not start in time is ended, so that nobody starts it late
+    when another has its place.
+    """
+    if order.state != QUOTED or order.is_open(app.now_ms()):
+        return order
+    try:
+        return app.orders.end(order, CANCELLED)
+    except ChangedMeanwhile:
+        return _own(app, order.account_id, order.id)
 
 
 def _quoted(app: FullApp, account_id: str, wish: Wish, dollars: int) -> Order:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from osiris.errors import ChangedMeanwhile, NotFound, OsirisError
 from osiris.flows import outbox
 from osiris.flows.payment import confirm
-from osiris.ledger.order import EXPIRED, PENDING, QUOTED, next_check_at_ms
+from osiris.ledger.order import EXPIRED, GAP_MS_MAX, PENDING, QUOTED, next_check_at_ms
 from osiris.payment_errors import WebhookDiffers
 from osiris.telemetry import PROVIDER_FAILED
 
@@ -37,13 +37,15 @@ class Watched(NamedTuple):
 
 def watch(app: FullApp) -> Watched:
     """Look at all that is due. Raises StoreUnavailable: what was done until then stays done."""
-    total = Watched()
+    total, after = Watched(), None
     for _ in range(PAGES_MAX):
-        due = app.orders.due(app.now_ms(), most=PAGE)
-        failed = sum(not _watch_order(app, order_id) for order_id in due.orders)
+        due = app.orders.due(app.now_ms(), most=PAGE, after=after)
+        failed = sum(not _watched(app, order_id) for order_id in due.orders)
         events = outbox.send(app, due.events)
         total = Watched(total.asked + len(due.orders), total.failed + failed, total.events + events)
-        if len(due.orders) + len(due.events) < PAGE or events < len(due.events):
+        # What stays due, as events do while the bus is away, keeps nothing behind it waiting.
+        after = due.after
+        if after is None:
             break
     if any(total):
         app.telemetry.line("watched", **total._asdict())
@@ -73,6 +75,19 @@ def ask(app: FullApp, order: Order, *, timeout_ms: int) -> bool:
                 details=error.details,
             )
     return not failed
+
+
+def _watched(app: FullApp, order_id: str) -> bool:
+    """Look at one order; whether all could be asked. One that can't be read keeps no other waiting.
+
+    It is due again in a day, and the line that tells of it counts as a failed provider's.
+    """
+    try:
+        return _watch_order(app, order_id)
+    except AssertionError:
+        app.telemetry.line("watch_failed", metrics=[PROVIDER_FAILED], order_id=order_id)
+        app.orders.schedule(order_id, app.now_ms() + GAP_MS_MAX)
+        return False
 
 
 def _watch_order(app: FullApp, order_id: str) -> bool:

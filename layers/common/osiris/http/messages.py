@@ -60,14 +60,19 @@ def _last_values(event: Mapping[str, Any], multi_name: str, single_name: str) ->
 
 
 def _origin(event: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-    """API Gateway's own word for the domain that was called, not the client's."""
+    """API Gateway's own word for the domain that was called, and what its path has before ours.
+
+    Empty for a route with parameters in it, which its path does not end with.
+    """
     context = event.get("requestContext") or {}
     domain, path = context.get("domainName") or "", context.get("path") or ""
-    prefix = path.removesuffix(event.get("path") or "")
-    if not domain or prefix == path != "":
+    route = event.get("resource") or ""
+    if not domain or not path.endswith(route):
         return ""
     schemes = [value for name, value in headers.items() if name.lower() == "x-forwarded-proto"]
-    return f"{schemes[-1] if schemes else 'https'}://{domain}{prefix}"
+    # On AWS it is always https; on one's own machine the front says http.
+    scheme = "http" if schemes[-1:] == ["http"] else "https"
+    return f"{scheme}://{domain}{path.removesuffix(route)}"
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -18,6 +18,7 @@ from osiris.ledger.order import (
     PENDING,
     QUOTED,
     STATE_UNKNOWN,
+    VALUE_UNKNOWN,
     shown_state,
 )
 from osiris.ledger.payment import RUPIAH
@@ -40,6 +41,7 @@ _PROBLEMS = {
     AMOUNT_DIFFERS: "The provider reports another price than was asked. A person looks into it.",
     CURRENCY_DIFFERS: "The provider reports another currency. A person looks into it.",
     STATE_UNKNOWN: "The provider reports a state that we don't know. A person looks into it.",
+    VALUE_UNKNOWN: "The provider has no rate for what was received. A person looks into it.",
 }
 _WHY = {
     QUOTED: (
@@ -199,5 +201,5 @@ def _payment_json(payment: Payment) -> dict[str, Any]:
 
 def qr_svg(text: str) -> str:
     """A QR code as an inline SVG element."""
-    drawn: str = segno.make(text, error="m").svg_inline(scale=_QR_SCALE)
+    drawn: str = segno.make(text, error="m").svg_inline(scale=_QR_SCALE, light="#fff")
     return drawn

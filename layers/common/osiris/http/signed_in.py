@@ -44,13 +44,17 @@ class Body(BaseModel):
 
 
 class Call:
-    """One request under way, and the account that it speaks for once that is known."""
+    """One request under way, and whom it speaks for once that is known.
+
+    `email` is the person's verified address, or empty; it is never logged.
+    """
 
     def __init__(self, app: FullApp, event: Mapping[str, Any]) -> None:
         self.app = app
         self.request = Request.from_event(event)
         self.request_id = request_id(app.now_ms(), app.entropy(16))
         self.account_id = ""
+        self.email = ""
 
     def body[B: Body](self, kind: type[B]) -> B:
         """The body, read as this kind. Raises InvalidJson, InvalidRequest or RequestTooLarge."""
@@ -94,7 +98,7 @@ class SignedInApi:
 
         def serve(**path_parameters: str) -> Response[str]:
             call: Call = self._resolver.context["call"]
-            call.account_id = self._tokens.account_id(_bearer(call.request))
+            call.account_id, call.email = self._tokens.person(_bearer(call.request))
             status, content = route(call, **path_parameters)
             return self._response(call, status, content)
 

@@ -54,6 +54,7 @@ def _create(call: Call) -> tuple[int, dict[str, Any]]:
         flows.Wish(wanted.package, wanted.key_id, wanted.method, wanted.coin),
         idempotency_key=call.request.headers.get("idempotency-key", ""),
         webhooks_url=call.request.url_of("/webhooks"),
+        email=call.email,
     )
     return 201, _shown_json(call, shown)
 

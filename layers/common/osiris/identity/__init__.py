@@ -8,7 +8,8 @@ what kind of token it is (Cognito's `token_use`), that it is an ID token.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jwt
 
@@ -27,9 +28,20 @@ LEEWAY_S = 30
 TOKEN_LENGTH_MAX = 10_240
 # OpenID Connect Core, section 2.
 SUBJECT_LENGTH_MAX = 255
+# RFC 5321, section 4.5.3.1.3, less the brackets.
+EMAIL_LENGTH_MAX = 254
+# RFC 5322's plain addresses: one each, whatever it is put into.
+_EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 
 # What reading hostile JSON, base64 and numbers can raise beside PyJWT's own errors.
 _UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError)
+
+
+class Person(NamedTuple):
+    """Whom a token speaks for. `email` is empty unless the issuer has verified it."""
+
+    account_id: str
+    email: str
 
 
 class IdTokens:
@@ -42,8 +54,8 @@ class IdTokens:
         self._issuer = issuer
         self._audience = audience
 
-    def account_id(self, token: str) -> str:
-        """The account of the person it speaks for.
+    def person(self, token: str) -> Person:
+        """The person it speaks for.
 
         Raises InvalidToken, with a reason for the log that holds nothing of the token, and
         IdentityUnavailable when the issuer's keys can't be read.
@@ -57,7 +69,11 @@ class IdTokens:
         subject = claims["sub"]
         if not 0 < len(subject) <= SUBJECT_LENGTH_MAX:
             raise InvalidToken(details="a subject of no usable length")
-        return account_id(self._issuer, subject)
+        return Person(account_id(self._issuer, subject), _verified_email(claims))
+
+    def account_id(self, token: str) -> str:
+        """The account of the person it speaks for. Raises as `person`."""
+        return self.person(token).account_id
 
     def _claims(self, token: str) -> dict[str, Any]:
         if len(token) > TOKEN_LENGTH_MAX:
@@ -83,6 +99,14 @@ class IdTokens:
             )
         except _UNREADABLE as error:
             raise InvalidToken(details=type(error).__name__) from error
+
+
+def _verified_email(claims: dict[str, Any]) -> str:
+    """OpenID Connect Core, section 5.1: `email` is the person's own when `email_verified` is."""
+    email = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(email, str):
+        return ""
+    return email if len(email) <= EMAIL_LENGTH_MAX and _EMAIL.fullmatch(email) else ""
 
 
 def account_id(issuer: str, subject: str) -> str:

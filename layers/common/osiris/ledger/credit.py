@@ -109,14 +109,28 @@ def taken_back(
     *,
     type: str,
     amount_nano: int,
+    paid_at_ms: int,
+    credited_at_ms: int,
     since: Iterable[Entry],
     entry_ids: tuple[str, str],
     now_ms: int,
 ) -> Posting:
-    """A refund or chargeback. What was forfeited since the purchase is given back before, up to
-    the amount, so that nobody loses the same dollar twice; the balance may go below zero.
+    """A refund or chargeback. What was forfeited `since` the purchase was credited is given back
+    before, up to the amount, so that nobody loses the same dollar twice; the balance may go below
+    zero.
+
+    What the purchase's own transaction did is not of that time: it forfeited credit that had
+    expired when this was paid, or gave back what was forfeited before. A deletion always is, even
+    one whose entry is dated before, when it began: nothing is credited after it.
     """
-    lost_nano = min(amount_nano, forfeited_nano(since))
+    lost = (
+        entry
+        for entry in since
+        if (entry.at_ms >= credited_at_ms or entry.reason == KEY_DELETED)
+        and not 0 < entry.expired_at_ms <= paid_at_ms
+        and not (entry.payment_id == source.payment_id and entry.at_ms == credited_at_ms)
+    )
+    lost_nano = min(amount_nano, forfeited_nano(lost))
     aside = _reversed(key, source, lost_nano, entry_ids[1], now_ms)
     entry = _of(source, Entry(key.id, entry_ids[0], type, -amount_nano, now_ms))
     return Posting((*aside, entry), key.expires_at_ms)

@@ -7,6 +7,7 @@ the state that its owner sees follows from both (`shown_state`). TRANSITIONS is 
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from osiris.ids import PREFIX_LENGTH, RANDOM_LENGTH, TIME_LENGTH, is_order_id
@@ -44,6 +45,7 @@ KEY_DELETED = "key_deleted"
 AMOUNT_DIFFERS = "amount_differs"
 CURRENCY_DIFFERS = "currency_differs"
 STATE_UNKNOWN = "state_unknown"
+VALUE_UNKNOWN = "value_unknown"
 
 # For so long after its end a payment may still come: NOWPayments watches an address for 7 days.
 WATCHED_AFTER_END_MS = 8 * 86_400_000
@@ -55,6 +57,8 @@ GAP_MS_MAX = 86_400_000
 QUOTED_MS_MAX = 60_000
 
 _ID_LENGTH = PREFIX_LENGTH + TIME_LENGTH + RANDOM_LENGTH
+# The part and the attempt, after the order's id: few digits, so that no text is costly to read.
+_PLACE = re.compile(r"-([0-9]{1,4})(?:-[0-9]{1,4})?", re.ASCII)
 
 
 class Part(NamedTuple):
@@ -83,7 +87,7 @@ class Order(NamedTuple):
     coin. `expires_at_ms` ends the quote. `credited_nano` and `taken_back_nano` sum up its payments,
     which `payment_ids` names. `extended_at_ms` is when it moved the key's expiry. `asked_at_ms` is
     when its provider was last asked on its owner's behalf. `taken_back_by` says how money went back
-    last. `problem` is what a person has to decide.
+    last. `problem` is what a person has to decide, `resolved` what was decided last.
     """
 
     id: str
@@ -107,6 +111,7 @@ class Order(NamedTuple):
     extended_at_ms: int = 0
     asked_at_ms: int = 0
     problem: str = ""
+    resolved: str = ""
 
     @property
     def was_started(self) -> bool:
@@ -158,11 +163,10 @@ def reference(order_id: str, number: int, attempt: int = 0) -> str:
 
 def place_of(text: str) -> tuple[str, int] | None:
     """The order's id and the number of the part that a reference names; None for another's."""
-    order_id, rest = text[:_ID_LENGTH], text[_ID_LENGTH:]
-    number = rest.removeprefix("-").partition("-")[0]
-    if not is_order_id(order_id) or not (number.isascii() and number.isdigit()):
+    order_id, place = text[:_ID_LENGTH], _PLACE.fullmatch(text[_ID_LENGTH:])
+    if not is_order_id(order_id) or place is None:
         return None
-    return order_id, int(number)
+    return order_id, int(place[1])
 
 
 def rupiah_parts(

@@ -116,9 +116,14 @@ class Payment(NamedTuple):
 
     @property
     def outstanding_nano(self) -> int:
-        """What is still to be credited (above 0) or to be taken back (below 0)."""
+        """What is still to be credited (above 0) or to be taken back (below 0).
+
+        More that comes after a return may lessen the return's share of what was bought: what was
+        credited never exceeds what was bought all the same.
+        """
         kept_nano = self.bought_nano - returned_nano(self)
-        return kept_nano - (self.credited_nano - self.taken_back_nano)
+        due_nano = kept_nano - (self.credited_nano - self.taken_back_nano)
+        return min(due_nano, self.bought_nano - self.credited_nano)
 
 
 def returned_nano(payment: Payment) -> int:

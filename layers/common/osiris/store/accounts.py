@@ -15,7 +15,7 @@ from osiris.ledger.key import ACCOUNT_KEYS_MAX, DELETED, TRIAL, Account
 from osiris.store.items import account_of, account_pk, key_item, key_of, key_pk
 from osiris.store.transaction import transact
 from osiris.store.transport import ConditionFailed
-from osiris.store.values import typed, typed_item
+from osiris.store.values import plain_item, typed, typed_item
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,6 +118,31 @@ class Accounts:
         )
         if error is not None:
             raise error
+
+    def set_email(self, account_id: str, email: str) -> None:
+        """Keep the account's address, over the one that stood there. Only `email` reads it."""
+        self._transport.call(
+            "UpdateItem",
+            {
+                "TableName": self._table,
+                "Key": _pk(account_pk(account_id)),
+                "UpdateExpression": "SET email = :email",
+                "ExpressionAttributeValues": {":email": typed(email)},
+            },
+        )
+
+    def email(self, account_id: str) -> str:
+        """The account's address (consistent); empty when none is kept."""
+        answer = self._transport.call(
+            "GetItem",
+            {
+                "TableName": self._table,
+                "Key": _pk(account_pk(account_id)),
+                "ConsistentRead": True,
+                "ProjectionExpression": "email",
+            },
+        )
+        return str(plain_item(answer.get("Item", {})).get("email", ""))
 
     def rename(self, account_id: str, key_id: str, name: str) -> Key:
         """Give the key another name. Raises KeyNotFound."""

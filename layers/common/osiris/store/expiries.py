@@ -38,6 +38,8 @@ class Expiries:
         Deleted keys are among them while they hold or have anything. The index is behind by
         moments.
         """
+        if after_ms >= until_ms:
+            return  # a clock that was set back; DynamoDB takes no such range
         payload: Payload = {
             "TableName": self._keys_table,
             "IndexName": "expiry",

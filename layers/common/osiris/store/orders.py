@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from osiris.errors import ChangedMeanwhile
 from osiris.ledger.order import PENDING, QUOTED
+from osiris.store.new_orders import NewOrders
 from osiris.store.order_items import (
     DUE,
     full_id,
-    order_item,
     order_of,
     order_pk,
     payment_item,
     payment_of,
     payment_pk,
-    place_pk,
-    promise_pk,
 )
 from osiris.store.transaction import transact
 from osiris.store.transport import ConditionFailed
@@ -31,22 +29,7 @@ if TYPE_CHECKING:
 
     from osiris.ledger.order import Order, Part
     from osiris.ledger.payment import Payment
-    from osiris.store.transport import Payload, Transport
-
-ORDER_CONDITIONS = {
-    # An order created again, late, does not set one that was paid meanwhile back to its beginning.
-    "order_is_new": "attribute_not_exists(pk)",
-}
-
-PLACE_CONDITIONS = {
-    # Of two orders of a kind at once a key gets one, unless the one that it had has ended.
-    "no_other_order_is_open": "(attribute_not_exists(pk) OR order_id = :ended)",
-}
-
-PROMISE_CONDITIONS = {
-    # Of two calls with one Idempotency-Key one makes the order, and the other finds it.
-    "no_other_order_is_promised": "(attribute_not_exists(pk) OR order_id = :ended)",
-}
+    from osiris.store.transport import Payload
 
 STATE_CONDITIONS = {
     # How to pay an order is told once; an order that has ended does not begin again.
@@ -75,41 +58,18 @@ PAYMENT_CONDITIONS = {
 # What DynamoDB reads in one BatchGetItem, and how often keys that it left out are asked for again.
 _BATCH_MAX = 100
 _READS_MAX = 5
-# As long as Stripe keeps them, and as our documents promise.
-PROMISE_LIFE_S = 86_400
-
-
-class Promise(NamedTuple):
-    """An account's Idempotency-Key by its digest, and that of the body it came with."""
-
-    digest: str
-    body_digest: str
-
-
-class Taken(NamedTuple):
-    """The orders that stand in the way of a new one; empty where none does."""
-
-    place: str
-    promise: str
-    body_digest: str
-
-
-NOTHING_TAKEN = Taken("", "", "")
 
 
 class Due(NamedTuple):
-    """What waits in the index: partition keys of orders and of events."""
+    """What waits in the index: ids of orders and of events, and where it goes on (None: nowhere)."""
 
     orders: list[str]
     events: list[str]
+    after: Payload | None
 
 
-class Orders:
+class Orders(NewOrders):
     """Orders and payments in their table."""
-
-    def __init__(self, transport: Transport, table: str) -> None:
-        self._transport = transport
-        self._table = table
 
     # -- reading
 
@@ -158,31 +118,24 @@ class Orders:
         orders = [order_of(item) for item in answer["Items"]]
         return orders, orders[-1].id if "LastEvaluatedKey" in answer else ""
 
-    def due(self, now_ms: int, *, most: int) -> Due:
-        """What is due by now, longest due first: one read of the index."""
-        answer = self._transport.call(
-            "Query",
-            {
-                "TableName": self._table,
-                "IndexName": "due",
-                "KeyConditionExpression": "queue = :due AND due_at_ms <= :now",
-                "ExpressionAttributeValues": {":due": typed(DUE), ":now": typed(now_ms)},
-                "Limit": most,
-            },
-        )
+    def due(self, now_ms: int, *, most: int, after: Payload | None = None) -> Due:
+        """What is due by now, longest due first, from where the last reading ended: one read."""
+        payload: Payload = {
+            "TableName": self._table,
+            "IndexName": "due",
+            "KeyConditionExpression": "queue = :due AND due_at_ms <= :now",
+            "ExpressionAttributeValues": {":due": typed(DUE), ":now": typed(now_ms)},
+            "Limit": most,
+        }
+        if after is not None:
+            payload["ExclusiveStartKey"] = after
+        answer = self._transport.call("Query", payload)
         pks = [plain_item(item)["pk"] for item in answer["Items"]]
         return Due(
             [pk.removeprefix("order#") for pk in pks if pk.startswith("order#")],
             [pk.removeprefix("event#") for pk in pks if pk.startswith("event#")],
+            answer.get("LastEvaluatedKey"),
         )
-
-    def promised(self, account_id: str, promise: Promise) -> Taken | None:
-        """What the Idempotency-Key was used for, or None."""
-        item = self._item(promise_pk(account_id, promise.digest))
-        if item is None:
-            return None
-        found = plain_item(item)
-        return Taken("", found["order_id"], found["body_digest"])
 
     def scan(self) -> Iterator[Order | Payment]:
         """Every order and payment, right as they are stored (consistent): for the operator."""
@@ -200,28 +153,6 @@ class Orders:
             payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     # -- the life of a quote
-
-    def create(
-        self, order: Order, *, due_at_ms: int, promise: Promise | None, ended: Taken
-    ) -> Taken | None:
-        """Put a new order: all of it, or nothing; None when it stands.
-
-        Else the orders that the key's place, and the promise, name; those `ended` give way.
-        """
-        writes = [
-            {"Put": self._new(order_item(order, due_at_ms))},
-            {"Put": self._named(order, ended.place)},
-        ]
-        if promise is not None:
-            writes.append({"Put": self._promised(order, promise, ended.promise)})
-        refused = transact(self._transport, writes)
-        if not refused or 0 in refused:
-            # Its id is fresh: one that stands was put by an earlier try, its reply lost.
-            return None
-        place, kept = (plain_item(refused.get(number) or {}) for number in (1, 2))
-        return Taken(
-            place.get("order_id", ""), kept.get("order_id", ""), kept.get("body_digest", "")
-        )
 
     def start(self, order: Order, parts: tuple[Part, ...]) -> Order:
         """Say how the order can be paid. Raises ChangedMeanwhile when it is no longer quoted."""
@@ -256,6 +187,14 @@ class Orders:
     def flag(self, order_id: str, problem: str) -> None:
         """Say what a person has to decide about the order; empty when it is decided."""
         self._update(order_id, "SET problem = :problem", {":problem": problem})
+
+    def resolve(self, order_id: str, problem: str) -> None:
+        """Say that this problem of the order is decided."""
+        self._update(
+            order_id,
+            "SET problem = :none, resolved = :problem",
+            {":none": "", ":problem": problem},
+        )
 
     # -- parts of transactions that move money
 
@@ -321,13 +260,6 @@ class Orders:
 
     # -- the calls
 
-    def _item(self, pk: str) -> Payload | None:
-        answer = self._transport.call(
-            "GetItem",
-            {"TableName": self._table, "Key": {"pk": typed(pk)}, "ConsistentRead": True},
-        )
-        return answer.get("Item")
-
     def _move(self, order: Order, state: str, more: str, values: dict[str, Any]) -> Order:
         try:
             answer = self._transport.call(
@@ -366,35 +298,3 @@ class Orders:
         if conditions:
             payload["ConditionExpression"] = " AND ".join(conditions.values())
         self._transport.call("UpdateItem", payload)
-
-    def _new(self, item: Payload) -> Payload:
-        return {
-            "TableName": self._table,
-            "Item": item,
-            "ConditionExpression": " AND ".join(ORDER_CONDITIONS.values()),
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-
-    def _named(self, order: Order, ended: str) -> Payload:
-        item = {"pk": place_pk(order.key_id, order.method), "order_id": order.id}
-        return self._unless_named(item, ended, PLACE_CONDITIONS)
-
-    def _promised(self, order: Order, promise: Promise, ended: str) -> Payload:
-        item = {
-            "pk": promise_pk(order.account_id, promise.digest),
-            "order_id": order.id,
-            "body_digest": promise.body_digest,
-            "expires_at_s": order.created_at_ms // 1000 + PROMISE_LIFE_S,
-        }
-        return self._unless_named(item, ended, PROMISE_CONDITIONS)
-
-    def _unless_named(
-        self, item: dict[str, Any], ended: str, conditions: dict[str, str]
-    ) -> Payload:
-        return {
-            "TableName": self._table,
-            "Item": typed_item(item),
-            "ConditionExpression": " AND ".join(conditions.values()),
-            "ExpressionAttributeValues": {":ended": typed(ended)},
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
