@@ -15,7 +15,6 @@ from osiris.flows.topup import Wish
 from osiris.http.webhooks import serve_webhook
 from osiris.ledger.order import CREDITED, QRIS, shown_state
 from osiris.money import NANO_PER_DOLLAR
-from osiris.store.secrets import Secrets
 from tests.builders import World
 from tests.scripted_provider import ScriptedSource
 
@@ -47,7 +46,7 @@ def world(vouchers: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     )
     app = world.app
     app.providers = Providers(
-        app.settings, cast("Secrets", OneSecret()), now_ms=app.now_ms, sleep_ms=app.sleep_ms
+        app.settings, cast(Any, OneSecret()), now_ms=app.now_ms, sleep_ms=app.sleep_ms
     )
     world.app.rate_sources = (ScriptedSource("er-api", lambda: world.now_ms),)
     return world
