@@ -122,6 +122,7 @@ ENVIRONMENT = (
     "OSIRIS_KEYS_TABLE",
     "OSIRIS_LEDGER_TABLE",
     "OSIRIS_CATALOGUE_TABLE",
+    "OSIRIS_ORDERS_TABLE",
     "OSIRIS_OIDC_ISSUER",
     "OSIRIS_OIDC_AUDIENCE",
     "OSIRIS_OIDC_JWKS_URL",
@@ -142,7 +143,8 @@ class Context:
 
 def handler(function: str) -> Any:
     """The function's handler, imported anew as at a cold start."""
-    folder = function.removesuffix("Function").lower()
+    name = function.removesuffix("Function")
+    folder = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     path = REPOSITORY / "functions" / folder / "handler.py"
     spec = spec_from_file_location(f"cold_{folder}", path)
     assert spec is not None

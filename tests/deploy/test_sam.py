@@ -18,6 +18,7 @@ from local.cloud import LocalCloud
 from local.state import StateDirectory
 from local.template import Template
 from osiris.settings import SETTINGS
+from tests.deploy.rights import FUNCTIONS
 from tests.deploy.sam_cli import REPOSITORY, Sam, build
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.sam, pytest.mark.timeout(900)]
 
 STACK = "osiris"  # samconfig.toml's
-FUNCTIONS = ("KeysFunction", "ProxyFunction", "ReconcilerFunction")
 # The machine of an ELF file, two bytes at offset 18 ("ELF header", man 5 elf).
 AARCH64 = 183
 
@@ -88,11 +88,11 @@ def outputs(stack: dict[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def test_the_stack_deploys_with_its_four_tables(stack: dict[str, Any], cloud: LocalCloud) -> None:
+def test_the_stack_deploys_with_its_five_tables(stack: dict[str, Any], cloud: LocalCloud) -> None:
     """The defaults deploy, and the tables named in the outputs have the template's keys."""
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     declared = Template.load(REPOSITORY / "template.yaml").properties("AWS::DynamoDB::Table")
-    assert len(declared) == 4
+    assert len(declared) == 5
     names = outputs(stack)
     with closing(cloud.client("dynamodb")) as client:
         for logical_id, properties in declared.items():
@@ -109,26 +109,42 @@ def test_the_outputs_say_all_that_an_operator_needs(stack: dict[str, Any]) -> No
         "KeysUrl",
         "LedgerTableName",
         "OperatorEnvironment",
+        "OrdersTableName",
         "SecretsPath",
         "SignInUrl",
+        "TopupsUrl",
         "UsageTableName",
         "UserPoolClientId",
         "UserPoolId",
+        "WebhooksUrl",
     }
 
 
-def test_the_deployed_keys_function_asks_for_a_token(
-    stack: dict[str, Any], cloud: LocalCloud
+@pytest.mark.parametrize(
+    ("method", "output", "below", "answer"),
+    [
+        ("GET", "KeysUrl", "", (401, "invalid_token")),
+        ("GET", "TopupsUrl", "", (401, "invalid_token")),
+        ("POST", "WebhooksUrl", "/nobody", (404, "route_not_found")),
+    ],
+)
+def test_the_deployed_functions_refuse_strangers(
+    stack: dict[str, Any],
+    cloud: LocalCloud,
+    method: str,
+    output: str,
+    below: str,
+    answer: tuple[int, str],
 ) -> None:
-    """Through the deployed API, layer and all: no token is a 401 in our error shape."""
-    api_id = outputs(stack)["KeysUrl"].removeprefix("https://").partition(".")[0]
+    """Through the deployed API, layer and all, in our error shape: no token, and no provider."""
+    url = f"{outputs(stack)[output]}{below}".removeprefix("https://")
+    host, _, path = url.partition("/")
     with closing(http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=60)) as connection:
         # ministack's path for a deployed API, where a host name of its own can't be resolved
-        connection.request("GET", f"/_aws/execute-api/{api_id}/live/api/keys")
+        connection.request(method, f"/_aws/execute-api/{host.partition('.')[0]}/{path}", body="{}")
         response = connection.getresponse()
         body = response.read().decode()
-    assert response.status == 401, body
-    assert json.loads(body)["error"]["code"] == "invalid_token"
+    assert (response.status, json.loads(body)["error"]["code"]) == answer, body
 
 
 def test_one_line_of_the_outputs_sets_the_operators_command_up(stack: dict[str, Any]) -> None:
@@ -138,21 +154,31 @@ def test_one_line_of_the_outputs_sets_the_operators_command_up(stack: dict[str, 
     assert command == "export"
     environment = dict(assignment.split("=", 1) for assignment in assignments)
     assert environment["OSIRIS_KEYS_TABLE"] == told["KeysTableName"]
+    assert environment["OSIRIS_ORDERS_TABLE"] == told["OrdersTableName"]
     assert environment["OSIRIS_SECRETS_PATH"] == told["SecretsPath"]
     required = {setting.variable for setting in SETTINGS.values() if setting.default is None}
     assert {name for name in required if "OIDC" not in name} <= set(environment)
 
 
-def test_the_deployed_reconciler_runs(stack: dict[str, Any], cloud: LocalCloud) -> None:
+@pytest.mark.parametrize(
+    ("function", "event"),
+    [
+        ("ReconcilerFunction", "reconciler_hourly"),
+        ("ReconcilerFunction", "reconciler_orders"),
+        ("ExpirySweeperFunction", "expiry_sweeper_hourly"),
+    ],
+)
+def test_what_is_scheduled_runs(
+    stack: dict[str, Any], cloud: LocalCloud, function: str, event: str
+) -> None:
     """On the schedule's own event, over the stack's own tables, and without an error."""
     assert stack["StackStatus"] == "CREATE_COMPLETE"
-    event = (REPOSITORY / "events/reconciler_hourly.json").read_bytes()
+    payload = (REPOSITORY / f"events/{event}.json").read_bytes()
     with closing(cloud.client("cloudformation")) as client:
-        resource = client.describe_stack_resource(
-            StackName=STACK, LogicalResourceId="ReconcilerFunction"
-        )["StackResourceDetail"]
+        resource = client.describe_stack_resource(StackName=STACK, LogicalResourceId=function)
+    name = resource["StackResourceDetail"]["PhysicalResourceId"]
     with closing(cloud.client("lambda")) as client:
-        answer = client.invoke(FunctionName=resource["PhysicalResourceId"], Payload=event)
+        answer = client.invoke(FunctionName=name, Payload=payload)
         said = answer["Payload"].read().decode()
     assert "FunctionError" not in answer, said
 

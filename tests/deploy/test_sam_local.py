@@ -93,6 +93,8 @@ def answer_of(text: str) -> Seen:
         ("ProxyFunction", "proxy_not_json", 400, "invalid_json"),
         ("ProxyFunction", "proxy_store_unreachable", 503, "store_unavailable"),
         ("KeysFunction", "keys_no_token", 401, "invalid_token"),
+        ("TopupsFunction", "topups_no_token", 401, "invalid_token"),
+        ("TopupWebhookFunction", "topup_webhook_unknown_provider", 404, "route_not_found"),
     ],
 )
 def test_a_packaged_function_answers_without_a_database(

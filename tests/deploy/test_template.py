@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.template import Api, Template
-from osiris import errors, telemetry
+from osiris import errors
 from osiris.settings import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[2]
-FUNCTIONS = ("KeysFunction", "ProxyFunction", "ReconcilerFunction")
+FUNCTIONS = (
+    "ExpirySweeperFunction",
+    "KeysFunction",
+    "ProxyFunction",
+    "ReconcilerFunction",
+    "TopupWebhookFunction",
+    "TopupsFunction",
+)
 
 Properties = dict[str, Any]
 
@@ -75,10 +82,40 @@ def test_every_answer_of_v1_is_streamed(template: Template) -> None:
 
 
 def test_the_dashboards_api_is_buffered(api: Api) -> None:
-    """/api is served by the keys function, whose handler is an ordinary one."""
-    routes = [route for route in api.routes if route.path.startswith("/api/") and route.function]
-    assert len(routes) == 6
-    assert {(route.function, route.streams) for route in routes} == {("KeysFunction", False)}
+    """/api and the webhooks are served by functions with ordinary handlers."""
+    served: dict[str | None, list[str]] = {}
+    for route in api.routes:
+        if route.function and not route.path.startswith("/v1/"):
+            assert not route.streams
+            served.setdefault(route.function, []).append(f"{route.method} {route.path}")
+    assert {function: sorted(routes) for function, routes in served.items()} == {
+        "KeysFunction": [
+            "DELETE /api/keys/{id}",
+            "GET /api/keys",
+            "GET /api/keys/{id}",
+            "PATCH /api/keys/{id}",
+            "POST /api/keys",
+            "POST /api/keys/{id}/rotate",
+        ],
+        "TopupWebhookFunction": ["POST /webhooks/{provider}"],
+        "TopupsFunction": [
+            "GET /api/topups",
+            "GET /api/topups/coins",
+            "GET /api/topups/packages",
+            "GET /api/topups/{id}",
+            "POST /api/topups",
+            "POST /api/topups/{id}/cancel",
+        ],
+    }
+
+
+def test_no_route_has_an_authorizer(template: Template) -> None:
+    """Keys, tokens and signatures are looked at by the functions: a provider has none of ours."""
+    (properties,) = of_type(template, "AWS::ApiGateway::RestApi").values()
+    assert "securityDefinitions" not in json.dumps(properties["Body"])
+    assert "securitySchemes" not in json.dumps(properties["Body"])
+    for methods in properties["Body"]["paths"].values():
+        assert not [name for name, operation in methods.items() if "security" in operation]
 
 
 def test_the_front_door_is_regional(template: Template) -> None:
@@ -175,7 +212,7 @@ def test_waiting_and_repeating_are_said_in_headers(api: Api) -> None:
 def test_there_are_these_functions(template: Template) -> None:
     """The functions of this template; each has a folder with its handler."""
     functions = of_type(template, "AWS::Lambda::Function")
-    assert tuple(sorted(functions)) == FUNCTIONS
+    assert sorted(functions) == sorted(FUNCTIONS)
     for name, function in template.functions(physical_names(template)).items():
         module, handler = function.handler.split(".")
         source = function.code_dir / f"{module}.py"
@@ -233,12 +270,32 @@ def test_each_functions_log_is_kept_for_a_limited_time(template: Template) -> No
         assert groups[name]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
+def test_what_runs_by_itself_runs_by_these_schedules(template: Template) -> None:
+    """Sweeps and all keys by the hour; orders and events, which somebody waits for, oftener."""
+    schedules = template.schedules(physical_names(template)).values()
+    assert sorted((each.function, each.expression, each.input or "") for each in schedules) == [
+        ("ExpirySweeperFunction", "rate(1 hour)", ""),
+        ("ReconcilerFunction", "rate(1 hour)", ""),
+        ("ReconcilerFunction", "rate(5 minutes)", '{"task": "orders"}'),
+    ]
+    assert all(each.enabled and each.service == "aws.scheduler" for each in schedules)
+
+
+def test_a_schedules_failed_call_is_not_repeated(template: Template) -> None:
+    """The next run does what a failed one left: a repeat would only cost."""
+    configured = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+    assert {config["FunctionName"]["Ref"] for config in configured} == {
+        schedule.function for schedule in template.schedules(physical_names(template)).values()
+    }
+    assert {config["MaximumRetryAttempts"] for config in configured} == {0}
+
+
 # ------------------------------------------------------------------------- the tables and accounts
 
 
-@pytest.mark.parametrize("name", ["KeysTable", "LedgerTable"])
+@pytest.mark.parametrize("name", ["KeysTable", "LedgerTable", "OrdersTable"])
 def test_money_outlives_its_stack(template: Template, name: str) -> None:
-    """Keys and ledger are kept when the stack is deleted, and can be put back to any second."""
+    """Such tables are kept when the stack is deleted, and can be put back to any second."""
     table = template.resources[name]
     assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
     recovery = table["Properties"]["PointInTimeRecoverySpecification"]
@@ -262,7 +319,7 @@ def test_nothing_costs_by_the_hour(template: Template) -> None:
 
 
 def test_another_issuer_takes_the_place_of_the_user_pool() -> None:
-    """With OidcIssuer there is no user pool, and the keys function checks that issuer's tokens."""
+    """With OidcIssuer there is no user pool, and that issuer's tokens are checked."""
     given = {
         "OidcIssuer": "https://id.example",
         "OidcAudience": "osiris",
@@ -271,46 +328,9 @@ def test_another_issuer_takes_the_place_of_the_user_pool() -> None:
     template = Template.load(REPOSITORY / "template.yaml", parameters=given)
     kinds = {resource["Type"] for resource in template.resources.values()}
     assert not {kind for kind in kinds if kind.startswith("AWS::Cognito::")}
-    environment = template.functions(physical_names(template))["KeysFunction"].environment
-    assert environment["OSIRIS_OIDC_ISSUER"] == given["OidcIssuer"]
-    assert environment["OSIRIS_OIDC_AUDIENCE"] == given["OidcAudience"]
-    assert environment["OSIRIS_OIDC_JWKS_URL"] == given["OidcJwksUrl"]
-
-
-# -------------------------------------------------------------------------------------- the alarms
-
-
-def test_each_alarm_watches_a_metric_that_is_written(template: Template) -> None:
-    """An alarm on a metric that nobody writes would never go off: names and dimensions agree."""
-    written = [value for name, value in vars(telemetry).items() if name.isupper()]
-    for alarm in of_type(template, "AWS::CloudWatch::Alarm").values():
-        if alarm["Namespace"] == telemetry.NAMESPACE:
-            assert alarm["MetricName"] in written
-            assert "Dimensions" not in alarm  # the metrics are written without any
-
-
-def test_the_named_alarms_are_there_and_quiet_when_nothing_happens(template: Template) -> None:
-    """Each alarm the operator is promised exists; no data means that all is well."""
-    alarms = of_type(template, "AWS::CloudWatch::Alarm")
-    assert sorted(alarms) == [
-        "ApiFailedAlarm",
-        "HoldsLapsedAlarm",
-        "ReconcilerFailedAlarm",
-        "SettlementFailedAlarm",
-        "UpstreamRefusedAlarm",
-        "UsageEstimatedAlarm",
-        "UsageOutOfBoundsAlarm",
-    ]
-    assert {alarm["TreatMissingData"] for alarm in alarms.values()} == {"notBreaching"}
-
-
-def test_alarms_go_to_the_topic_that_the_operator_names() -> None:
-    """Without AlarmTopicArn they have no action; with it, it is theirs."""
-    topic = "arn:aws:sns:us-east-1:123456789012:pager"
-    given = Template.load(REPOSITORY / "template.yaml", parameters={"AlarmTopicArn": topic})
-    names = physical_names(given)
-    for alarm in given.properties("AWS::CloudWatch::Alarm", names).values():
-        assert alarm["AlarmActions"] == [topic]
-    plain = Template.load(REPOSITORY / "template.yaml")
-    for alarm in plain.properties("AWS::CloudWatch::Alarm", names).values():
-        assert "AlarmActions" not in alarm
+    functions = template.functions(physical_names(template))
+    for name in ("KeysFunction", "TopupsFunction"):
+        environment = functions[name].environment
+        assert environment["OSIRIS_OIDC_ISSUER"] == given["OidcIssuer"]
+        assert environment["OSIRIS_OIDC_AUDIENCE"] == given["OidcAudience"]
+        assert environment["OSIRIS_OIDC_JWKS_URL"] == given["OidcJwksUrl"]

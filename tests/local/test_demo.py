@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[2]
 ACCOUNT = "demo-account"
+PAYMENT_SECRETS = {
+    "midtrans-server-key": "SB-Mid-server-made-up",
+    "nowpayments-api-key": "made-up",
+    "nowpayments-ipn-secret": "made-up, too",
+}
 
 
 class Lab:
@@ -48,6 +53,7 @@ class Lab:
             environment=self.environment,
             account_id=ACCOUNT,
             upstreams=upstreams,
+            payment_secrets=PAYMENT_SECRETS,
         )
 
     def key(self, demo: Demo) -> dict[str, Any]:
@@ -66,6 +72,11 @@ class Lab:
             ExpressionAttributeNames={"#attribute": attribute},
             ExpressionAttributeValues={":number": {"N": str(number)}},
         )
+
+    def parameter(self, name: str) -> tuple[str, str]:
+        """A secret's kind and text."""
+        answer = self.cloud.client("ssm").get_parameter(Name=f"/osiris/{name}", WithDecryption=True)
+        return answer["Parameter"]["Type"], answer["Parameter"]["Value"]
 
     def count(self, table: str) -> int:
         scan = self.cloud.client("dynamodb").scan(TableName=self.values[table], Select="COUNT")
@@ -132,10 +143,14 @@ def test_a_mistake_in_the_models_is_named(lab: Lab, monkeypatch: pytest.MonkeyPa
 
 def test_a_real_upstreams_key_is_kept_as_a_secret(lab: Lab) -> None:
     """The API key goes to a SecureString parameter, and is gone when it is no longer given."""
-    client = lab.cloud.client("ssm")
     lab.seed(DEEPSEEK_API_KEY="sk-real")
-    parameter = client.get_parameter(Name="/osiris/deepseek", WithDecryption=True)["Parameter"]
-    assert (parameter["Type"], parameter["Value"]) == ("SecureString", "sk-real")
+    assert lab.parameter("deepseek") == ("SecureString", "sk-real")
     lab.seed()
-    parameter = client.get_parameter(Name="/osiris/deepseek", WithDecryption=True)["Parameter"]
-    assert parameter["Value"] == "simulated"
+    assert lab.parameter("deepseek") == ("SecureString", "simulated")
+
+
+def test_the_payment_providers_secrets_are_kept(lab: Lab) -> None:
+    """Those that the simulators share with the product, each a SecureString under its name."""
+    lab.seed()
+    for name, text in PAYMENT_SECRETS.items():
+        assert lab.parameter(name) == ("SecureString", text)

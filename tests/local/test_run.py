@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[2]
 _REAL_UPSTREAM_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY")
 _END_TIMEOUT_S = 40
+# The cloud, the upstream's simulator, two of payment providers, and one of the rates' sources.
+_PARTS = 5
+_SIMULATORS = ("OSIRIS_SIM_MIDTRANS", "OSIRIS_SIM_NOWPAYMENTS")
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="uses Linux's own interfaces")
 
@@ -142,6 +145,30 @@ def test_the_demo_key_has_credit(running: Running) -> None:
     assert key["expires_at"]
 
 
+@pytest.mark.parametrize("name", _SIMULATORS)
+def test_the_payment_simulators_answer_where_they_are_said_to_be(
+    running: Running, name: str
+) -> None:
+    """Each address stands in .local/env, is printed, and shows a page to pay on."""
+    url = running.environment[name]
+    assert url in running.printed
+    page = httpx.get(f"{url}/", trust_env=False).raise_for_status()
+    assert page.headers["content-type"].startswith("text/html")
+
+
+def test_the_product_is_told_of_the_simulators(running: Running) -> None:
+    """Packages have a price in rupiah, by the simulated rate, and can be paid both ways."""
+    environment = running.environment
+    for name in _SIMULATORS:
+        assert environment[name] in environment["OSIRIS_PROVIDER_URLS"]
+    root = environment["OSIRIS_BASE_URL"].removesuffix("/v1")
+    offer = _get(f"{root}/api/topups/packages", _token(running))
+    assert offer["problem"] is None
+    for package in offer["data"]:
+        assert package["rupiah"]
+        assert sorted(package["methods"]) == ["crypto", "qris"]
+
+
 def test_the_environment_file_is_all_that_the_operator_needs(running: Running) -> None:
     """After `source .local/env` the `osiris` command reads the local tables."""
     osiris = Path(sys.executable).with_name("osiris")
@@ -172,39 +199,39 @@ def test_the_operators_apply_keeps_the_models_where_they_lead(running: Running) 
 
 def test_the_token_opens_the_dashboard_api(running: Running) -> None:
     """`make token` prints one token and nothing else; /api/keys shows the demo key by it."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "local.token", "--state", str(running.state.path)],
-        cwd=REPOSITORY,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    (token,) = answer.stdout.split()
     root = running.environment["OSIRIS_BASE_URL"].removesuffix("/v1")
-    keys = _get(f"{root}/api/keys", token)["data"]
+    keys = _get(f"{root}/api/keys", _token(running))["data"]
     assert [key["name"] for key in keys] == ["demo"]
 
 
 @linux_only
 def test_everything_listens_on_loopback_alone(running: Running) -> None:
-    """The front, the cloud and the simulator: none can be reached from another machine."""
+    """The front, the cloud and the simulators: none can be reached from another machine."""
     pids = [running.process.pid, *children(running.process.pid)]
     addresses = {address for pid in pids for address in listening(pid)}
     assert {host for host, _ in addresses} == {"127.0.0.1"}
-    assert len(addresses) >= 3
+    assert len(addresses) >= 1 + _PARTS
 
 
 @linux_only
-def test_it_ends_when_a_part_has_failed(start: Callable[[], Running]) -> None:
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("local.upstream", "the upstream simulator"),
+        ("local.payments midtrans", "the midtrans simulator"),
+    ],
+)
+def test_it_ends_when_a_part_has_failed(
+    start: Callable[[], Running], command: str, name: str
+) -> None:
     """A part that ends by itself ends the rest, and a sentence names it and its log."""
     run = start()
-    simulator = _pid_of(run, "local.upstream")
+    simulator = _pid_of(run, command)
     os.kill(simulator, signal.SIGKILL)
     with run.process:
         printed = run.process.communicate(timeout=_END_TIMEOUT_S)[0]
     assert run.process.returncode == 1
-    assert "the upstream simulator has ended; see " in printed
+    assert f"{name} has ended; see " in printed
 
 
 def test_a_second_run_of_the_same_state_is_refused(running: Running) -> None:
@@ -237,7 +264,7 @@ def test_it_ends_everything_and_begins_again_where_it_was(
     _ask(environment, "deepseek-v3")
     spent = _get(f"{environment['OSIRIS_BASE_URL']}/key", environment["OSIRIS_API_KEY"])
     below = children(first.process.pid)
-    assert len(below) >= 3, "the cloud, the simulator and a function"
+    assert len(below) >= _PARTS + 1, "the parts and a function"
     code, printed = first.end(number)
     assert (code, printed.splitlines()[-1]) == (0, "Ended.")
     assert [pid for pid in below if is_alive(pid)] == []
@@ -262,12 +289,12 @@ def test_a_signal_while_it_starts_ends_it_in_order(tmp_path: Path) -> None:
 
 @linux_only
 def test_a_killed_run_leaves_no_process_behind(start: Callable[[], Running]) -> None:
-    """SIGKILL ends the cloud, the simulator and idle functions too."""
+    """SIGKILL ends the cloud, the simulators and idle functions too."""
     run = start()
     environment = run.environment
     _get(f"{environment['OSIRIS_BASE_URL']}/models", environment["OSIRIS_API_KEY"])
     below = children(run.process.pid)
-    assert len(below) >= 3
+    assert len(below) >= _PARTS + 1
     run.end(signal.SIGKILL)
     deadline = time.monotonic() + _END_TIMEOUT_S
     while left := [pid for pid in below if is_alive(pid)]:
@@ -296,6 +323,20 @@ def _ask(environment: Mapping[str, str], model: str) -> None:
         trust_env=False,
     )
     assert answer.status_code == 200, answer.text
+
+
+def _token(run: Running) -> str:
+    """What `make token` prints: one token and nothing else."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "local.token", "--state", str(run.state.path)],
+        cwd=REPOSITORY,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (token,) = answer.stdout.split()
+    return token
 
 
 def _failed_start(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
