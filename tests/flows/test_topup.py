@@ -3,107 +3,125 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
-from osiris.flows import keys, topup
-from osiris.flows.topup import Wish
-from osiris.flows.watch import watch
 from osiris.ledger.expiry import months_later
 from osiris.ledger.order import CREDITED, CRYPTO, PART_PAID, PENDING, QRIS, shown_state
-from osiris.money import NANO_PER_DOLLAR
-from tests.scripted_provider import COIN, Money, ScriptedProvider, with_scripted_money
+from tests.flows.topup_customer import DAY_MS, DOLLAR, MINUTE_MS, Customer
 
 if TYPE_CHECKING:
-    from osiris.ledger.key import Key
-    from osiris.ledger.order import Order
-    from tests.builders import World
+    from osiris.store.outbox import Event
 
-DOLLAR = NANO_PER_DOLLAR
-MINUTE_MS = 60_000
+BOTH = pytest.mark.parametrize("method", [QRIS, CRYPTO])
 
 
-class Till(NamedTuple):
-    """Ada's key, and the providers that take her money."""
-
-    world: World
-    money: Money
-    key_id: str
-
-    def order(self, package: str = "100", method: str = QRIS) -> Order:
-        wish = Wish(package, self.key_id, method, COIN if method == CRYPTO else "")
-        made = topup.create(self.world.app, "ada", wish, idempotency_key="", webhooks_url="")
-        return made.order
-
-    def provider(self, order: Order) -> ScriptedProvider:
-        return self.money.providers.of(order.provider)
-
-    def pay(self, order: Order, part: int = 1, share: str = "1") -> None:
-        self.provider(order).pay(order.parts[part - 1].payment_id, share)
-
-    def watched(self, order: Order) -> Order:
-        """The order after the watch came by."""
-        self.world.pass_ms(MINUTE_MS)
-        watch(self.world.app)
-        return self.stored(order)
-
-    def stored(self, order: Order) -> Order:
-        stored = self.world.app.orders.read(order.id)
-        assert stored is not None
-        return stored
-
-    @property
-    def key(self) -> Key:
-        return self.world.stored_key(self.key_id)
-
-
-@pytest.fixture
-def till(world: World) -> Till:
-    money = with_scripted_money(world.app, lambda: world.now_ms)
-    return Till(world, money, keys.create(world.app, "ada", name="laptop").key.id)
-
-
-@pytest.mark.parametrize("method", [QRIS, CRYPTO])
-def test_a_paid_order_is_credited_once(till: Till, method: str) -> None:
+@BOTH
+def test_a_paid_order_is_credited_once(ada: Customer, method: str) -> None:
     """The key gets the package and a month; asking again changes nothing."""
-    order = till.order(method=method)
+    order = ada.order(method=method)
     assert order.state == PENDING
-    till.pay(order)
-    paid_at_ms = till.world.now_ms + MINUTE_MS
+    ada.pay(order)
+    paid_at_ms = ada.world.now_ms + MINUTE_MS
     for _ in range(3):
-        order = till.watched(order)
+        order = ada.watched(order)
     assert shown_state(order) == CREDITED
-    assert till.key.balance_nano == till.key.available_nano == 100 * DOLLAR
-    assert till.key.expires_at_ms == months_later(paid_at_ms, 1)
+    assert ada.key.balance_nano == ada.key.available_nano == 100 * DOLLAR
+    assert ada.key.expires_at_ms == months_later(paid_at_ms, 1)
+    assert ada.postings == [("purchase", 100)]
 
 
-def test_a_large_package_is_several_payments(till: Till) -> None:
+def test_an_order_says_how_it_is_paid(ada: Customer) -> None:
+    """A QR code's text and whole rupiah at the rate quoted; an address and an amount of a coin."""
+    order = ada.order()
+    (part,) = order.parts
+    assert (part.price, part.amount, part.currency, part.qr_text) == (
+        "1791700",
+        "1791700",
+        "IDR",
+        "qr",
+    )
+    assert (order.rate, order.rate_source) == ("17917", "er-api")
+    assert order.expires_at_ms == ada.world.now_ms + 20 * MINUTE_MS
+    coins = ada.order(method=CRYPTO)
+    (part,) = coins.parts
+    assert (part.price, part.amount, part.currency) == ("100", "0.00200000", "btc")
+    assert part.address == f"address-of-{part.payment_id}"
+    assert (coins.rate, coins.coin) == ("", "btc")
+
+
+def test_a_large_package_is_several_payments(ada: Customer) -> None:
     """Each is credited as it is paid, all come to the package, and the expiry moves once."""
-    order = till.order("2500")
+    order = ada.order("2500")
     assert len(order.parts) == 5
     assert max(int(part.price) for part in order.parts) <= 10_000_000
     assert sum(int(part.price) for part in order.parts) == 2500 * 17917
-    till.pay(order, part=2)
-    order = till.watched(order)
+    ada.pay(order, part=2)
+    order = ada.watched(order)
     assert shown_state(order) == PART_PAID
-    expires_at_ms = till.key.expires_at_ms
+    expires_at_ms = ada.key.expires_at_ms
     for number in (1, 3, 4, 5):
-        till.pay(order, part=number)
-    order = till.watched(order)
+        ada.pay(order, part=number)
+    order = ada.watched(order)
     assert shown_state(order) == CREDITED
-    assert till.key.balance_nano == 2500 * DOLLAR
-    assert till.key.expires_at_ms == expires_at_ms
+    assert ada.key.balance_nano == 2500 * DOLLAR
+    assert ada.key.expires_at_ms == expires_at_ms
+
+
+def test_a_part_after_the_credit_expired_extends_again(ada: Customer) -> None:
+    """The first part moved the expiry; a month later a late one finds it gone, and moves it."""
+    order = ada.order("1000")
+    ada.pay(order, part=1)
+    ada.told(order, part=1)
+    ada.swept(after_ms=40 * DAY_MS)
+    ada.pay(order, part=2)
+    ada.told(order, part=2)
+    assert ada.key.expires_at_ms == months_later(ada.world.now_ms, 1)
+    assert ada.postings == [("purchase", 500), ("forfeiture", -500), ("purchase", 500)]
+    assert ada.state(order) == CREDITED
+
+
+def test_purchases_in_a_row_reach_three_months(ada: Customer) -> None:
+    """Each adds a month, the fourth nothing; the money is added each time."""
+    bought_at_ms = ada.world.now_ms
+    expiries_ms = []
+    for _ in range(4):
+        ada.bought()
+        expiries_ms.append(ada.key.expires_at_ms)
+    assert expiries_ms == [months_later(bought_at_ms, months) for months in (1, 2, 3, 3)]
+    assert ada.dollars == 400
 
 
 @pytest.mark.parametrize(("share", "dollars"), [("0.6", "60"), ("1.5", "150")])
-@pytest.mark.parametrize("method", [QRIS, CRYPTO])
+@BOTH
 def test_less_and_more_are_credited_in_proportion(
-    till: Till, method: str, share: str, dollars: str
+    ada: Customer, method: str, share: str, dollars: str
 ) -> None:
     """Nothing that was received is dropped."""
-    order = till.order(method=method)
-    till.pay(order, share=share)
-    till.watched(order)
-    difference = till.key.balance_nano - int(Decimal(dollars) * DOLLAR)
-    assert abs(difference) < DOLLAR // 1000
+    order = ada.order(method=method)
+    ada.pay(order, share=share)
+    order = ada.watched(order)
+    assert abs(ada.dollars - Decimal(dollars)) < Decimal("0.001")
+    assert shown_state(order) == (PART_PAID if share == "0.6" else CREDITED)
+
+
+def test_an_order_credited_is_told_once(ada: Customer) -> None:
+    """By an event of the same transaction, with what it brought and until when."""
+    order = ada.order()
+    ada.pay(order)
+    for _ in range(3):
+        ada.watched(order)
+    (event,) = _events(ada)
+    assert event.type == "order.credited"
+    assert event.detail == {
+        "account_id": "ada",
+        "key_id": ada.key_id,
+        "order_id": order.id,
+        "amount": "100",
+        "expires_at_ms": ada.key.expires_at_ms,
+    }
+
+
+def _events(ada: Customer) -> list[Event]:
+    return ada.money.bus.events

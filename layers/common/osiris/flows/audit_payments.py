@@ -76,7 +76,9 @@ def _audit_order(
             break
         order = app.orders.read(order_id)
         if order is not None:
-            payments = app.orders.payments(order)
+            # Those that it does not name, too: it may have forgotten one.
+            payment_ids = order.payment_ids | set(map(full_id, payments))
+            payments = [read for id in payment_ids if (read := app.orders.payment(id))]
         found = _order_differences(order_id, order, payments)
         if app.orders.read(order_id) == order:
             break

@@ -17,7 +17,7 @@ from osiris.flows.patience import CHANGES_MAX, patiently
 from osiris.ledger import purchase
 from osiris.ledger.credit import Source, purchased, taken_back
 from osiris.ledger.key import DELETED
-from osiris.ledger.order import KEY_DELETED, VALUE_UNKNOWN, place_of
+from osiris.ledger.order import KEY_DELETED, STATE_UNKNOWN, VALUE_UNKNOWN, place_of
 from osiris.ledger.payment import ENDED, RECEIVED, WAITING, Payment
 from osiris.money import NANO_PER_DOLLAR, dollars_from_nano, floor_product
 from osiris.payment_errors import BillRefused, OrderNotFound, WebhookDiffers
@@ -59,7 +59,8 @@ def confirm(
         raise WebhookDiffers(details="an order of another provider")
     part = order.parts[number - 1]
     problem = purchase.problem(order, part, status)
-    if problem and not _was_valued_by_hand(app, status):
+    # In a state that nobody knows nothing is moved, whoever valued it.
+    if problem == STATE_UNKNOWN or (problem and not _was_valued_by_hand(app, status)):
         _leave_to_a_person(app, order, problem, status.id)
     else:
         _move(app, order, number, provider, status)

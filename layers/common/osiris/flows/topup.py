@@ -130,8 +130,11 @@ def read(app: FullApp, account_id: str, order_id: str) -> Shown:
     """An order of the account; its provider is asked before, now and then. Raises OrderNotFound."""
     order = _own(app, account_id, order_id)
     now_ms = app.now_ms()
-    if order.is_watched(now_ms) and app.orders.ask(
-        order.id, now_ms=now_ms, ask_before_ms=now_ms - ASK_AGAIN_MS
+    ask_before_ms = now_ms - ASK_AGAIN_MS
+    if (
+        order.is_watched(now_ms)
+        and order.asked_at_ms <= ask_before_ms
+        and app.orders.ask(order.id, now_ms=now_ms, ask_before_ms=ask_before_ms)
     ):
         ask(app, order, timeout_ms=ASK_TIMEOUT_MS)
         order = _own(app, account_id, order_id)

@@ -155,7 +155,7 @@ def _part_json(
     credited_nano = sum(payment.credited_nano for payment in mine)
     shown: dict[str, Any] = {
         "number": number,
-        "state": "credited" if credited_nano >= part.credit_nano else _part_state(mine),
+        "state": _part_state(part, mine),
         "credit": dollars_from_nano(part.credit_nano),
         "credited": dollars_from_nano(credited_nano),
         "price": part.price,
@@ -176,9 +176,12 @@ def _part_json(
     return shown
 
 
-def _part_state(payments: list[Payment]) -> str:
-    if any(payment.credited_nano for payment in payments):
-        return "part_paid"
+def _part_state(part: Part, payments: list[Payment]) -> str:
+    credited_nano = sum(payment.credited_nano for payment in payments)
+    if credited_nano and credited_nano == sum(payment.taken_back_nano for payment in payments):
+        return "returned"
+    if credited_nano:
+        return "credited" if credited_nano >= part.credit_nano else "part_paid"
     return "detected" if payments else "waiting"
 
 

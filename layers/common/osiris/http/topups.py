@@ -97,6 +97,7 @@ def _shown_json(call: Call, shown: Shown) -> dict[str, Any]:
 
 def _limit(call: Call, default: int, most: int) -> int:
     text = call.request.query.get("limit", str(default))
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= most):
+    is_short_number = len(text) <= len(str(most)) and text.isascii() and text.isdigit()
+    if not is_short_number or not 0 < int(text) <= most:
         raise InvalidRequest(f"'limit' must be a number from 1 to {most}.", param="limit")
     return int(text)
