@@ -212,6 +212,9 @@ class ScriptedProviders:
                 return provider
         raise PaymentsNotOffered
 
+    def check(self, name: str) -> None:
+        self.of(name)
+
 
 class ScriptedSource:
     """Stands in for a source of the rupiah's rate."""

@@ -165,6 +165,9 @@ class _Providers:
         self._used.use(*READS_SECRETS)
         return self._inner.of(name)
 
+    def check(self, name: str) -> None:
+        self.of(name)
+
 
 class _Bus:
     def __init__(self, used: Recorder) -> None:

@@ -16,7 +16,7 @@ from osiris.ledger.order import (
     QUOTED,
     REFUNDED,
 )
-from osiris.ledger.payment import ENDED
+from osiris.ledger.payment import ENDED, WAITING
 from osiris.payment_errors import OrderEnded, ProviderUnavailable
 from tests.builders import preceded_by, unreachable
 from tests.flows.topup_customer import MINUTE_MS, Customer, payment_id
@@ -107,6 +107,36 @@ def test_a_payment_told_while_it_is_cancelled(ada: Customer, method: str) -> Non
     ada.world.meet("UpdateItem", preceded_by(paid))
     cancel(ada, order.id)
     assert (ada.state(order), ada.dollars) == (CREDITED, 100)
+
+
+def test_a_part_that_is_paid_keeps_the_others_alive(ada: Customer) -> None:
+    """What nobody told us yet is asked before any code is cancelled."""
+    order = ada.order("2500")
+    ada.pay(order, part=2)
+    with pytest.raises(OrderEnded):
+        cancel(ada, order.id)
+    assert ada.state(order) == PART_PAID
+    assert ada.provider(order).payments[payment_id(order, 1)].state == WAITING
+
+
+def test_a_part_paid_while_others_are_cancelled_ends_the_order(
+    ada: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its codes are dead, so it is shown to be over, and the key's place is free."""
+    order = ada.order("2500")
+    provider = ada.provider(order)
+    once = provider.cancel
+
+    def cancel_late(id: str) -> bool:
+        if id == payment_id(order, 3):
+            provider.pay(id)
+        return once(id)
+
+    monkeypatch.setattr(provider, "cancel", cancel_late)
+    cancel(ada, order.id)
+    stored = ada.stored(order)
+    assert (stored.state, ada.state(order), ada.dollars) == (CANCELLED, PART_PAID, 500)
+    assert ada.order("2500").id != order.id
 
 
 @BOTH

@@ -23,6 +23,7 @@ from osiris.payment_errors import (
     OrderNotFound,
     OrderOpen,
     PaymentsNotOffered,
+    TooManyOrders,
 )
 from tests.builders import preceded_by, unreachable
 from tests.flows.topup_customer import MINUTE_MS, Customer, payment_id
@@ -174,3 +175,26 @@ def test_a_place_that_is_always_taken(ada: Customer) -> None:
     ada.world.meet("TransactWriteItems", *[preceded_by(take_and_leave)] * topup.CREATE_TRIES_MAX)
     with pytest.raises(ChangedMeanwhile):
         ada.order()
+
+
+def test_an_account_orders_at_a_pace(ada: Customer) -> None:
+    """Each order costs its provider calls: so many in an hour, and no provider hears of more."""
+    app = ada.world.app
+    for _ in range(topup.ORDERS_AN_HOUR_MAX):
+        topup.cancel(app, "ada", ada.order().id)
+    started = len(ada.money.providers.qris.payments)
+    with pytest.raises(TooManyOrders) as raised:
+        ada.order()
+    assert raised.value.retry_after_s == 60
+    assert len(ada.money.providers.qris.payments) == started
+    ada.world.pass_ms(topup.HOUR_MS)
+    assert ada.order().state == PENDING
+
+
+def test_an_open_order_is_found_before_anybody_is_asked(ada: Customer) -> None:
+    """Neither rates nor providers hear of an order that can't be made."""
+    ada.order(method=CRYPTO)
+    asked = len(ada.money.providers.crypto.asked)
+    with pytest.raises(OrderOpen):
+        ada.order(method=CRYPTO)
+    assert len(ada.money.providers.crypto.asked) == asked

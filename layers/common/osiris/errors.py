@@ -38,6 +38,7 @@ OsirisError
 ├── TooManyRequests               429  waiting helps; `retry_after_s` says how long
 │   ├── RateLimitExceeded
 │   ├── TooManyOpenRequests
+│   ├── TooManyOrders                  of credit, by one account in an hour
 │   └── BalanceHeld                    all of the balance is held by open requests
 ├── UpstreamRejected              its own status: 400, 404, 413 or 422 about the request
 ├── UpstreamFailed                502

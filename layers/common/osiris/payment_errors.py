@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from osiris.errors import Conflict, NotFound, OsirisError
+from osiris.errors import Conflict, NotFound, OsirisError, TooManyRequests
 
 
 class BillRefused(OsirisError):
@@ -60,6 +60,13 @@ class OrderOpen(Conflict):
 
     code = "order_open"
     message = "This key has an open order of this kind. Pay it, cancel it, or wait for its end."
+
+
+class TooManyOrders(TooManyRequests):
+    """The account has made as many orders in the last hour as it may."""
+
+    code = "too_many_orders"
+    message = "This account has made many orders in the last hour. Pay one of them, or wait."
 
 
 class OrderEnded(Conflict):

@@ -106,7 +106,7 @@ SETTINGS: dict[str, Setting] = {
     ),
     "trial_days": Setting("OSIRIS_TRIAL_DAYS", 7, "Days after which a trial's credit expires."),
     "packages": Setting(
-        "OSIRIS_PACKAGES", "100 250 500 1000 2500", "Packages on sale, in whole dollars."
+        "OSIRIS_PACKAGES", "100 250 500 1000 2500", "Packages on sale, in whole dollars up to 5000."
     ),
     "qris_provider": Setting(
         "OSIRIS_QRIS_PROVIDER", "midtrans", "Who takes QRIS: a module of osiris.payments, or none."

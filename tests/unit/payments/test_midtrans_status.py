@@ -95,7 +95,7 @@ def test_a_suspicion_is_for_a_person(suspicion: str) -> None:
         ("partial_refund", "500000.00", Decimal(500_000), REFUND),
         ("partial_refund", 500000, Decimal(500_000), REFUND),
         ("chargeback", None, PRICE, CHARGEBACK),
-        ("chargeback", "100.00", Decimal(100), CHARGEBACK),
+        ("chargeback", "100.00", PRICE, CHARGEBACK),
         ("partial_chargeback", "100.00", Decimal(100), CHARGEBACK),
     ],
 )

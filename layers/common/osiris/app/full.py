@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from osiris.settings import Settings
     from osiris.store.transport import Transport
 
-# Far above any sensible package; a slip of the keyboard is told.
-PACKAGE_DOLLARS_MAX = 100_000
+# By QRIS it is nine payments or so, each of which takes a second or more to be made.
+PACKAGE_DOLLARS_MAX = 5_000
 
 
 class FullApp(App):

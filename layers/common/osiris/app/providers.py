@@ -47,9 +47,10 @@ class Providers:
         return name
 
     def of(self, name: str) -> Provider:
-        """The adapter of that name. Raises PaymentsNotOffered for one that no setting names."""
-        if name not in self._names.values() or name == NONE:
-            raise PaymentsNotOffered(details="a provider that no setting names")
+        """The adapter of that name, whether orders go to it or went to it once.
+
+        Raises PaymentsNotOffered where there is no such module.
+        """
         made = self._made.get(name)
         if made is None:
             base_url = self._base_urls.get(name, "")
@@ -58,6 +59,11 @@ class Providers:
             )
             self._made[name] = made
         return made
+
+    def check(self, name: str) -> None:
+        """Raises PaymentsNotOffered when it can't be used, for want of a secret above all."""
+        for secret in self.of(name).secrets:
+            self._secret(secret)
 
     def _secret(self, name: str) -> str:
         try:
@@ -69,6 +75,6 @@ class Providers:
 def _base_urls(text: str) -> dict[str, str]:
     """The setting's pairs of name and URL."""
     pairs = [word.partition("=") for word in text.split()]
-    if not all(name and equals and url for name, equals, url in pairs):
+    if not all(name and equals and "://" in url for name, equals, url in pairs):
         raise SettingMissing("OSIRIS_PROVIDER_URLS must be name=https://… with spaces between.")
     return {name: url.rstrip("/") for name, _, url in pairs}

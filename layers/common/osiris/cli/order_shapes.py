@@ -9,7 +9,9 @@ from osiris.ledger.order import (
     AMOUNT_DIFFERS,
     CURRENCY_DIFFERS,
     KEY_DELETED,
+    NOT_ACCEPTED,
     STATE_UNKNOWN,
+    UNDONE,
     VALUE_UNKNOWN,
 )
 from osiris.money import dollars_from_nano
@@ -43,6 +45,15 @@ _PROBLEMS = {
     STATE_UNKNOWN: (
         "The provider reports a state that Osiris does not know; nothing of it is credited.",
         _BY_HAND,
+    ),
+    NOT_ACCEPTED: (
+        "Money came that the provider did not accept: below its minimum, or not recognised.",
+        "Have the provider give it back, or push it through." + " " + _BY_HAND,
+    ),
+    UNDONE: (
+        "The provider says of a payment that was credited that it was never paid.",
+        "Ask the provider. If it is so: osiris refund {order} PAYMENT --manual --chargeback."
+        " If not: osiris orders resolve {order}.",
     ),
     VALUE_UNKNOWN: (
         "The provider has no rate for the coin that was received; nothing of it is credited.",

@@ -96,7 +96,7 @@ def show_order(operator: Operator, order_id: str, ask: bool) -> None:
         if ask:
             from osiris.flows import watch  # here: it sends events, and brings botocore
 
-            complete = watch.ask(app, order, timeout_ms=ASK_TIMEOUT_MS)
+            complete = watch.ask(app, order, timeout_ms=ASK_TIMEOUT_MS).complete
             order, payments = flows.find(app, order_id)
     document = order_document(order, payments, app.now_ms(), whole=True)
     if operator.wants_json:

@@ -130,7 +130,7 @@ def _warn(app: FullApp, warned_until_ms: int, now_ms: int) -> int:
 
 
 def _warn_key(app: FullApp, key_id: str, days: int, now_ms: int) -> int:
-    key = app.keys.read(key_id)
+    key = app.keys.read_as_stored(key_id)
     if key is None or key.status == DELETED or key.available_nano <= 0:
         return 0
     event = Event(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from osiris.ledger.key import Key
 
 TIMEOUT_MS = 10_000
+GONE = "There is no such key, or it is deleted."
 
 
 def find(app: FullApp, order_id: str) -> tuple[Order, list[Payment]]:
@@ -55,8 +56,8 @@ def assign(
     if payment_id:
         return _assign_by_hand(app, order, key_id, payment_id, amount_nano)
     total_nano = sum(_assign_payment(app, order, full_id(paid), key_id) for paid in payments)
-    if total_nano:
-        app.orders.flag(order.id, "")
+    if total_nano and order.problem == KEY_DELETED:
+        app.orders.clear(order.id)
     return total_nano
 
 
@@ -67,7 +68,7 @@ def resolve(app: FullApp, order_id: str) -> str:
     """
     order, _ = find(app, order_id)
     if order.problem:
-        app.orders.resolve(order.id, order.problem)
+        app.orders.resolve(order)
     return order.problem
 
 
@@ -98,18 +99,18 @@ def refund(
     if manual:
         _record_return(app, order, payment, amount, kind)
     else:
-        # The same until the provider has told of it: a repeat is the same refund.
-        key = f"{payment_id}-{payment.returned:f}".replace(".", "_")
+        # Until the provider has told of it, a repeat is the same refund; another amount is not.
+        key = f"{payment_id}-{payment.returned:f}-{amount:f}".replace(".", "_")
         app.providers.of(order.provider).refund(payment_id, amount=amount, key=key, reason=reason)
         confirm(app, order.provider, payment_id, timeout_ms=TIMEOUT_MS)
     if order.problem == KEY_DELETED and not _is_outstanding(app, order.id):
-        app.orders.flag(order.id, "")
+        app.orders.clear(order.id)
     return _own_payment(app, order, id)
 
 
 def _check_home(key: Key | None) -> None:
     if key is None or key.status == DELETED:
-        raise KeyNotFound("There is no such key, or it is deleted.")
+        raise KeyNotFound(GONE)
     if key.kind != PAID:
         raise TrialNotToppedUp
 
@@ -134,9 +135,11 @@ def _assign_payment(app: FullApp, order: Order, id: str, key_id: str) -> int:
         if outstanding_nano <= 0:
             return 0
         try:
-            settle(app, order.id, payment, payment, returned_by="", key_id=key_id)
+            moved = settle(app, order.id, payment, payment, returned_by="", key_id=key_id)
         except ChangedMeanwhile:
             continue
+        if not moved:
+            raise KeyNotFound(GONE)
         return outstanding_nano
     raise ChangedMeanwhile
 
@@ -148,7 +151,8 @@ def _assign_by_hand(
     place = place_of(status.reference)
     if place is not None and place[0] != order.id:
         raise InvalidRequest("This payment names another order.")
-    if status.received <= 0:
+    received = status.received or status.held
+    if received <= 0:
         raise InvalidRequest("The provider has received nothing by this payment.")
     seen = app.orders.payment(f"{status.provider}#{status.id}")
     if seen is not None and seen.bought_nano:
@@ -156,9 +160,11 @@ def _assign_by_hand(
     part = place[1] if place else 1
     seen_at_ms = status.paid_at_ms or app.now_ms()
     first = seen or Payment.first(status, order_id=order.id, part=part, seen_at_ms=seen_at_ms)
-    payment = first._replace(received=status.received, bought_nano=amount_nano)
-    settle(app, order.id, payment, seen, returned_by="", key_id=key_id)
-    app.orders.flag(order.id, "")
+    payment = first._replace(received=received, bought_nano=amount_nano)
+    if not settle(app, order.id, payment, seen, returned_by="", key_id=key_id):
+        raise KeyNotFound(GONE)
+    if order.problem_of in ("", status.id):
+        app.orders.clear(order.id)
     return amount_nano
 
 

@@ -17,7 +17,7 @@ from osiris.flows.patience import CHANGES_MAX, patiently
 from osiris.ledger import purchase
 from osiris.ledger.credit import Source, purchased, taken_back
 from osiris.ledger.key import DELETED
-from osiris.ledger.order import KEY_DELETED, STATE_UNKNOWN, VALUE_UNKNOWN, place_of
+from osiris.ledger.order import KEY_DELETED, VALUE_UNKNOWN, place_of
 from osiris.ledger.payment import ENDED, RECEIVED, WAITING, Payment
 from osiris.money import NANO_PER_DOLLAR, dollars_from_nano, floor_product
 from osiris.payment_errors import BillRefused, OrderNotFound, WebhookDiffers
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from osiris.store.transport import Payload
 
 ORDER_CREDITED = "order.credited"
+# What came beside the quote and is worth more than so many packages is looked at by a person.
+BESIDE_PACKAGES_MAX = 10
 # No function runs for longer: an entry is dated by so much before it was posted, at most.
 RUN_MS_MAX = 15 * 60_000
 
@@ -57,13 +59,13 @@ def confirm(
     order, number = _place(app, provider, status, timeout_ms)
     if order.provider != provider_name:
         raise WebhookDiffers(details="an order of another provider")
-    part = order.parts[number - 1]
-    problem = purchase.problem(order, part, status)
-    # In a state that nobody knows nothing is moved, whoever valued it.
-    if problem == STATE_UNKNOWN or (problem and not _was_valued_by_hand(app, status)):
+    seen = app.orders.payment(f"{status.provider}#{status.id}")
+    problem = purchase.problem(order, order.parts[number - 1], status, seen)
+    if problem:
         _leave_to_a_person(app, order, problem, status.id)
-    else:
-        _move(app, order, number, provider, status)
+    # What is known of a payment is noted whatever has to be decided about it.
+    if not problem or (seen is not None and status.state == ENDED):
+        _move(app, order, number, provider, status, seen)
     return status.child_ids
 
 
@@ -125,14 +127,8 @@ def _place(
     return order, place[1]
 
 
-def _was_valued_by_hand(app: FullApp, status: PaymentStatus) -> bool:
-    """Whether a person gave this payment a home: what follows, a refund above all, is as ever."""
-    payment = app.orders.payment(f"{status.provider}#{status.id}")
-    return payment is not None and payment.bought_nano > 0
-
-
 def _leave_to_a_person(app: FullApp, order: Order, problem: str, payment_id: str) -> None:
-    if order.resolved == problem:
+    if f"{problem}#{payment_id}" in order.resolved:
         return
     app.telemetry.line(
         "payment_undecided",
@@ -141,15 +137,19 @@ def _leave_to_a_person(app: FullApp, order: Order, problem: str, payment_id: str
         payment_id=f"{order.provider}#{payment_id[:64]}",
         problem=problem,
     )
-    if order.problem != problem:
-        app.orders.flag(order.id, problem)
+    if (order.problem, order.problem_of) != (problem, payment_id):
+        app.orders.flag(order.id, problem, payment_id)
 
 
 def _move(
-    app: FullApp, order: Order, number: int, provider: Provider, status: PaymentStatus
+    app: FullApp,
+    order: Order,
+    number: int,
+    provider: Provider,
+    status: PaymentStatus,
+    seen: Payment | None,
 ) -> None:
     for _ in range(CHANGES_MAX):
-        seen = app.orders.payment(f"{status.provider}#{status.id}")
         try:
             payment = _reckoned(app, order, number, provider, status, seen)
         except BillRefused:
@@ -160,12 +160,12 @@ def _move(
         try:
             moved = settle(app, order.id, payment, seen, returned_by=_returned_by(status))
         except ChangedMeanwhile:
+            seen = app.orders.payment(f"{status.provider}#{status.id}")
             continue
         if not moved:
             _leave_to_a_person(app, order, KEY_DELETED, status.id)
-        elif order.problem not in ("", KEY_DELETED):
-            # It has come right by itself; if it was about another payment, that is told again.
-            app.orders.flag(order.id, "")
+        elif order.problem_of == status.id and status.state != ENDED:
+            app.orders.clear(order.id)
         return
     raise ChangedMeanwhile
 
@@ -188,17 +188,18 @@ def _reckoned(
             return None
         seen_at_ms = status.paid_at_ms or app.now_ms()
         seen = Payment.first(status, order_id=order.id, part=number, seen_at_ms=seen_at_ms)
-        before = None
-    else:
-        before = seen
-    bought = purchase.bought(order, order.parts[number - 1], status, before)
+    bought = purchase.bought(order, order.parts[number - 1], status, seen)
     nano = bought.nano
     if bought.beside > 0:
         dollars = provider.value_dollars(status.currency, bought.beside)
-        nano += floor_product(NANO_PER_DOLLAR, dollars)
+        beside_nano = floor_product(NANO_PER_DOLLAR, dollars)
+        if not 0 <= beside_nano <= BESIDE_PACKAGES_MAX * order.amount_nano:
+            raise BillRefused(details="a value beyond belief")
+        nano += beside_nano
     received = status.received if status.state == RECEIVED else seen.received
     return seen._replace(
         told=status.told,
+        state=status.state,
         bought_nano=nano,
         received=max(seen.received, received),
         returned=max(seen.returned, status.returned),
@@ -209,13 +210,15 @@ def _credit(app: FullApp, order: Order, key: Key, payment: Payment, seen: Paymen
     now_ms = app.now_ms()
     amount_nano = payment.outstanding_nano
     extends = not order.extended_at_ms
+    # Another key than the order's had nothing to do with when it was paid.
+    paid_at_ms = payment.seen_at_ms if key.id == order.key_id else now_ms
     posting = purchased(
         key,
         Source(order.id, full_id(payment)),
         amount_nano=amount_nano,
         extends=extends,
-        paid_at_ms=payment.seen_at_ms,
-        since=_entries_since(app, key, payment.seen_at_ms),
+        paid_at_ms=paid_at_ms,
+        since=_entries_since(app, key, paid_at_ms),
         entry_ids=_entry_ids(app, now_ms),
         now_ms=now_ms,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from osiris.errors import InvalidRequest
+from osiris.errors import InvalidRequest, StoreUnavailable
 from osiris.flows import coins, rates
 from osiris.ledger.order import CRYPTO, QRIS, Part, reference, rupiah_parts
 from osiris.ledger.rate import Quoted, rupiah
@@ -107,8 +107,8 @@ def for_coin(app: FullApp, order_id: str, dollars: int, coin: str) -> tuple[Part
 
 def _is_offered(app: FullApp, method: str) -> bool:
     try:
-        app.providers.of(app.providers.name_for(method))
-    except PaymentsNotOffered:
+        app.providers.check(app.providers.name_for(method))
+    except (PaymentsNotOffered, StoreUnavailable):
         return False
     return True
 

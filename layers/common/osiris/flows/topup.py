@@ -33,12 +33,12 @@ from osiris.ledger.order import (
 )
 from osiris.money import NANO_PER_DOLLAR
 from osiris.payment_errors import (
-    BillRefused,
     IdempotencyMismatch,
     OrderEnded,
     OrderNotFound,
     OrderOpen,
     ProviderUnavailable,
+    TooManyOrders,
 )
 from osiris.payments import Bill, ReferenceTaken
 from osiris.store.new_orders import NOTHING_TAKEN, Promise, Taken
@@ -52,6 +52,12 @@ MINUTE_MS = 60_000
 # An owner who waits for a payment has its provider asked so often.
 ASK_AGAIN_MS = 10_000
 ASK_TIMEOUT_MS = 3_000
+# All that an owner waits for a provider, well below API Gateway's 29 s.
+ASK_MS_MAX = 10_000
+HOUR_MS = 3_600_000
+# Each order costs its provider a call or more, and a question now and then for eight days.
+ORDERS_AN_HOUR_MAX = 20
+RETRY_AFTER_S = 60
 # A reference that is taken belongs to a try of ours whose answer was lost.
 ATTEMPTS_MAX = 3
 # An order that stands in the way may end while it is looked at.
@@ -111,6 +117,10 @@ def create(
         if order is not None:
             return _payable(app, order, webhooks_url)
         ended = earlier
+    _check_pace(app, account_id)
+    placed = app.orders.placed(wish.key_id, wish.method)
+    _check_place(app, placed)
+    ended = ended._replace(place=placed)
     order = _quoted(app, account_id, wish, dollars)
     for _ in range(CREATE_TRIES_MAX):
         due_at_ms = next_check_at_ms(order, app.now_ms())
@@ -136,7 +146,7 @@ def read(app: FullApp, account_id: str, order_id: str) -> Shown:
         and order.asked_at_ms <= ask_before_ms
         and app.orders.ask(order.id, now_ms=now_ms, ask_before_ms=ask_before_ms)
     ):
-        ask(app, order, timeout_ms=ASK_TIMEOUT_MS)
+        ask(app, order, timeout_ms=ASK_TIMEOUT_MS, order_ms_max=ASK_MS_MAX)
         order = _own(app, account_id, order_id)
     return Shown(order, app.orders.payments(order))
 
@@ -156,16 +166,19 @@ def cancel(app: FullApp, account_id: str, order_id: str) -> Shown:
     Money that comes all the same is credited, as for any order.
     """
     order = _own(app, account_id, order_id)
+    if shown_state(order) == PENDING:
+        # Before any code of it is cancelled: one may be paid already.
+        ask(app, order, timeout_ms=ASK_TIMEOUT_MS, order_ms_max=ASK_MS_MAX)
+        order = _own(app, account_id, order_id)
     if shown_state(order) not in (QUOTED, PENDING):
         raise OrderEnded
     provider = app.providers.of(order.provider)
     certain = [provider.cancel(part.payment_id) for part in order.parts if part.payment_id]
     if not all(certain):
-        ask(app, order, timeout_ms=ASK_TIMEOUT_MS)
+        ask(app, order, timeout_ms=ASK_TIMEOUT_MS, order_ms_max=ASK_MS_MAX)
         order = _own(app, account_id, order_id)
-        if shown_state(order) not in (QUOTED, PENDING):
-            raise OrderEnded
     try:
+        # Paid at this very moment or not: its codes are dead now.
         order = app.orders.end(order, CANCELLED)
     except ChangedMeanwhile as error:
         raise OrderEnded from error
@@ -219,10 +232,20 @@ def _unless_abandoned(app: FullApp, order: Order) -> Order:
         return _own(app, order.account_id, order.id)
 
 
+def _check_pace(app: FullApp, account_id: str) -> None:
+    """Raises TooManyOrders when the account has made many in the last hour."""
+    orders, _ = app.orders.of_account(account_id, most=ORDERS_AN_HOUR_MAX)
+    if len(orders) < ORDERS_AN_HOUR_MAX:
+        return
+    if orders[-1].created_at_ms > app.now_ms() - HOUR_MS:
+        raise TooManyOrders(retry_after_s=RETRY_AFTER_S)
+
+
 def _quoted(app: FullApp, account_id: str, wish: Wish, dollars: int) -> Order:
     now_ms = app.now_ms()
     order_id = ids.order_id(now_ms, app.entropy(16))
     provider = app.providers.name_for(wish.method)
+    app.providers.check(provider)
     rate, rate_source, rate_at_ms = "", "", 0
     if wish.method == QRIS:
         parts, quoted = quote.for_rupiah(app, order_id, dollars)
@@ -253,21 +276,23 @@ def _payable(app: FullApp, order: Order, webhooks_url: str) -> Shown:
     if order.state != QUOTED:
         return Shown(order, app.orders.payments(order))
     try:
-        parts = tuple(
-            _started(app, order, number, webhooks_url) for number in range(len(order.parts))
-        )
-    except (BillRefused, ProviderUnavailable):
+        started = [_started(app, order, number, webhooks_url) for number in range(len(order.parts))]
+    except OsirisError:
         _give_up(app, order)
         raise
+    parts = tuple(part for part, _ in started)
+    # A coin's price is the provider's, and holds for as long as the provider says.
+    expires_at_ms = min(order.expires_at_ms, *(ends_at_ms for _, ends_at_ms in started))
     try:
-        order = app.orders.start(order, parts)
+        order = app.orders.start(order, parts, expires_at_ms)
     except ChangedMeanwhile:
         # Another call with the same Idempotency-Key was quicker: its payments are the ones shown.
         order = _own(app, order.account_id, order.id)
     return Shown(order, [])
 
 
-def _started(app: FullApp, order: Order, index: int, webhooks_url: str) -> Part:
+def _started(app: FullApp, order: Order, index: int, webhooks_url: str) -> tuple[Part, int]:
+    """The part as its provider has taken it, and until when it can be paid."""
     part = order.parts[index]
     for attempt in range(ATTEMPTS_MAX):
         bill = Bill(
@@ -283,7 +308,7 @@ def _started(app: FullApp, order: Order, index: int, webhooks_url: str) -> Part:
             started = app.providers.of(order.provider).start(bill)
         except ReferenceTaken:
             continue
-        return part._replace(
+        payable = part._replace(
             reference=bill.reference,
             payment_id=started.payment_id,
             amount=format(started.amount, "f"),
@@ -293,6 +318,7 @@ def _started(app: FullApp, order: Order, index: int, webhooks_url: str) -> Part:
             memo=started.memo,
             network=started.network,
         )
+        return payable, started.expires_at_ms
     raise ProviderUnavailable(details="every reference is taken")
 
 

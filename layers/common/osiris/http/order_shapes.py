@@ -14,14 +14,16 @@ from osiris.ledger.order import (
     CURRENCY_DIFFERS,
     EXPIRED,
     KEY_DELETED,
+    NOT_ACCEPTED,
     PART_PAID,
     PENDING,
     QUOTED,
     STATE_UNKNOWN,
+    UNDONE,
     VALUE_UNKNOWN,
     shown_state,
 )
-from osiris.ledger.payment import RUPIAH
+from osiris.ledger.payment import DETECTED, RUPIAH
 from osiris.money import dollars_from_nano
 from osiris.store.order_items import full_id
 
@@ -41,6 +43,11 @@ _PROBLEMS = {
     AMOUNT_DIFFERS: "The provider reports another price than was asked. A person looks into it.",
     CURRENCY_DIFFERS: "The provider reports another currency. A person looks into it.",
     STATE_UNKNOWN: "The provider reports a state that we don't know. A person looks into it.",
+    NOT_ACCEPTED: (
+        "Money came that the provider did not accept: below its minimum, or not recognised."
+        " Write to us; nothing is lost."
+    ),
+    UNDONE: "The provider takes back that this was paid. A person looks into it.",
     VALUE_UNKNOWN: "The provider has no rate for what was received. A person looks into it.",
 }
 _WHY = {
@@ -133,7 +140,7 @@ def _why(order: Order, payments: list[Payment]) -> str | None:
     if order.problem:
         return _PROBLEMS[order.problem]
     state = shown_state(order)
-    if state in (PENDING, EXPIRED, PART_PAID) and any(not paid.bought_nano for paid in payments):
+    if state in (PENDING, EXPIRED, PART_PAID) and any(paid.state == DETECTED for paid in payments):
         return _NOT_FINAL
     return _WHY.get(state)
 
@@ -182,7 +189,7 @@ def _part_state(part: Part, payments: list[Payment]) -> str:
         return "returned"
     if credited_nano:
         return "credited" if credited_nano >= part.credit_nano else "part_paid"
-    return "detected" if payments else "waiting"
+    return "detected" if any(paid.state == DETECTED for paid in payments) else "waiting"
 
 
 def _payment_json(payment: Payment) -> dict[str, Any]:

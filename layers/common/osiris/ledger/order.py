@@ -46,6 +46,8 @@ AMOUNT_DIFFERS = "amount_differs"
 CURRENCY_DIFFERS = "currency_differs"
 STATE_UNKNOWN = "state_unknown"
 VALUE_UNKNOWN = "value_unknown"
+NOT_ACCEPTED = "not_accepted"
+UNDONE = "undone"
 
 # For so long after its end a payment may still come: NOWPayments watches an address for 7 days.
 WATCHED_AFTER_END_MS = 8 * 86_400_000
@@ -53,6 +55,8 @@ WATCHED_AFTER_END_MS = 8 * 86_400_000
 GAP_MS_MIN = 60_000
 GAP_MS_MAX = 86_400_000
 
+# One that was cancelled and never paid is asked about more seldom.
+CANCELLED_GAP_MS_MIN = 3_600_000
 # Whoever made an order has started it by then, or died.
 QUOTED_MS_MAX = 60_000
 
@@ -87,7 +91,8 @@ class Order(NamedTuple):
     coin. `expires_at_ms` ends the quote. `credited_nano` and `taken_back_nano` sum up its payments,
     which `payment_ids` names. `extended_at_ms` is when it moved the key's expiry. `asked_at_ms` is
     when its provider was last asked on its owner's behalf. `taken_back_by` says how money went back
-    last. `problem` is what a person has to decide, `resolved` what was decided last.
+    last. `problem` is what a person has to decide about the payment `problem_of`; `resolved` are
+    such pairs ("problem#payment") that were decided.
     """
 
     id: str
@@ -111,7 +116,8 @@ class Order(NamedTuple):
     extended_at_ms: int = 0
     asked_at_ms: int = 0
     problem: str = ""
-    resolved: str = ""
+    problem_of: str = ""
+    resolved: frozenset[str] = frozenset()
 
     @property
     def was_started(self) -> bool:
@@ -149,7 +155,9 @@ def next_check_at_ms(order: Order, now_ms: int) -> int:
     """
     if now_ms >= order.expires_at_ms + WATCHED_AFTER_END_MS:
         return 0
-    gap_ms = min(max((now_ms - order.created_at_ms) // 2, GAP_MS_MIN), GAP_MS_MAX)
+    idle = order.state == CANCELLED and not order.payment_ids
+    least_ms = CANCELLED_GAP_MS_MIN if idle else GAP_MS_MIN
+    gap_ms = min(max((now_ms - order.created_at_ms) // 2, least_ms), GAP_MS_MAX)
     if now_ms < order.expires_at_ms < now_ms + gap_ms:
         return order.expires_at_ms + 1
     return now_ms + gap_ms

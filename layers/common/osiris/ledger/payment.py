@@ -46,7 +46,7 @@ class PaymentStatus(NamedTuple):
     of it that went back, all refunds or chargebacks together, `returned_by` which of the two.
     `paid_at_ms` is the provider's time (0: not told). `parent_id` names the payment whose address a
     further deposit used; `child_ids` are such deposits. `complete` says that the provider takes the
-    price as met.
+    price as met. `held` is money that it speaks of where the state is ENDED or UNKNOWN: not ours.
     """
 
     provider: str
@@ -65,6 +65,7 @@ class PaymentStatus(NamedTuple):
     parent_id: str = ""
     child_ids: tuple[str, ...] = ()
     complete: bool = False
+    held: Decimal = Decimal(0)
 
 
 class Payment(NamedTuple):
@@ -73,7 +74,7 @@ class Payment(NamedTuple):
     taken_back_nano <= credited_nano <= bought_nano, each of which only grows. `key_id` is the key
     that it was credited to, empty while it was not. `received` and `returned` are the provider's
     figures, in `currency`, by which `bought_nano` was reckoned. `seen_at_ms` is the provider's time
-    at which it first showed up.
+    at which it first showed up, `state` and `told` the last that we know.
     """
 
     provider: str
@@ -90,6 +91,7 @@ class Payment(NamedTuple):
     taken_back_nano: int
     seen_at_ms: int
     credited_at_ms: int
+    state: str = WAITING
 
     @classmethod
     def first(
@@ -112,6 +114,7 @@ class Payment(NamedTuple):
             taken_back_nano=0,
             seen_at_ms=seen_at_ms,
             credited_at_ms=0,
+            state=status.state,
         )
 
     @property

@@ -15,9 +15,11 @@ from osiris.ledger.order import (
     AMOUNT_DIFFERS,
     CRYPTO,
     CURRENCY_DIFFERS,
+    NOT_ACCEPTED,
     STATE_UNKNOWN,
+    UNDONE,
 )
-from osiris.ledger.payment import DOLLARS, RECEIVED, RUPIAH, UNKNOWN
+from osiris.ledger.payment import DOLLARS, ENDED, RECEIVED, RUPIAH, UNKNOWN
 from osiris.money import share
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 # Rupiah above the price by no more than this are a fee that was added on the way, and no credit.
 FEE_SHARE_MAX = Decimal("0.01")
+# A provider may take a price as met although a little is missing (its "payment cover"), and by no
+# more than this: its word alone must not turn a trifle into a package.
+COVER_SHARE_MAX = Decimal("0.05")
 # A payer who sent in time may be seen some minutes later.
 SEEN_LATE_MS_MAX = 10 * 60_000
 
@@ -39,10 +44,18 @@ class Bought(NamedTuple):
     beside: Decimal
 
 
-def problem(order: Order, part: Part, status: PaymentStatus) -> str:
-    """Why a person has to look at this before anything is credited; empty when nobody has."""
+def problem(order: Order, part: Part, status: PaymentStatus, before: Payment | None = None) -> str:
+    """Why a person has to look at this before anything moves; empty when nobody has.
+
+    `before` is what we hold of the payment. One that a person has given a value is moved as ever.
+    """
     if status.state == UNKNOWN:
         return STATE_UNKNOWN
+    was_bought = before is not None and before.bought_nano > 0
+    if status.state == ENDED and (was_bought or status.held > 0):
+        return UNDONE if was_bought else NOT_ACCEPTED
+    if was_bought:
+        return ""
     if status.price_currency != (DOLLARS if order.method == CRYPTO else RUPIAH):
         return CURRENCY_DIFFERS
     if order.method != CRYPTO:
@@ -84,6 +97,6 @@ def _for_coin(order: Order, part: Part, status: PaymentStatus, before: Payment |
         return Bought(0, status.received)
     if status.received >= status.asked:
         return Bought(part.credit_nano, status.received - status.asked)
-    if status.complete:
+    if status.complete and status.received >= status.asked * (1 - COVER_SHARE_MAX):
         return Bought(part.credit_nano, _NOTHING)
     return Bought(share(part.credit_nano, status.received, status.asked), _NOTHING)

@@ -47,6 +47,8 @@ _RETURNED_BY = {
 }
 # Without a figure, all went back.
 _WHOLE = ("refund", "chargeback")
+# A chargeback takes all of it, whatever was refunded before and may stand as the figure.
+_ALL = "chargeback"
 # Midtrans' own suspicion is told beside the status, and counts where it is.
 _ACCEPTED = ("", "accept")
 
@@ -81,6 +83,8 @@ def status_of(provider: str, members: Mapping[str, Any], zone: tzinfo) -> Paymen
         returned_by=_RETURNED_BY.get(told, "") if is_received else "",
         paid_at_ms=_paid_at_ms(members, zone) if is_received else 0,
         complete=is_received,
+        # Settled, and not to be relied on: suspected, or partly returned by nobody knows how much.
+        held=price if state == UNKNOWN and told in STATES else _NOTHING,
     )
 
 
@@ -88,6 +92,8 @@ def _returned(told: str, price: Decimal, members: Mapping[str, Any]) -> Decimal 
     """What went back, by all refunds together; None when a part did and nobody says how much."""
     if told not in _RETURNED_BY:
         return _NOTHING
+    if told == _ALL:
+        return price
     returned = optional_amount(members, "refund_amount")
     if returned is None:
         return price if told in _WHOLE else None

@@ -70,6 +70,7 @@ def status_of(provider: str, members: Mapping[str, Any]) -> PaymentStatus:
         parent_id=_id(members, "parent_payment_id"),
         child_ids=_child_ids(members),
         complete=told == "finished" and is_received,
+        held=paid if state in (ENDED, UNKNOWN) else _NOTHING,
     )
 
 

@@ -59,7 +59,12 @@ def key_as_stored(item: Item) -> Key:
     attributes = plain_item(item)
     attributes["id"] = attributes.pop("pk").removeprefix("key#")
     attributes.pop("expiry_day", None)
-    return Key(**(_ABSENT | attributes))
+    fields = _ABSENT | attributes
+    try:
+        return Key(**fields)
+    except TypeError:
+        # A newer version has written attributes that this one does not know.
+        return Key(**{name: fields[name] for name in Key._fields})
 
 
 def is_key(item: Item) -> bool:

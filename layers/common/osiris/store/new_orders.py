@@ -82,6 +82,11 @@ class NewOrders:
             place.get("order_id", ""), kept.get("order_id", ""), kept.get("body_digest", "")
         )
 
+    def placed(self, key_id: str, method: str) -> str:
+        """The order that has the key's place for this method, open or ended; empty for none."""
+        item = self._item(place_pk(key_id, method))
+        return "" if item is None else str(plain_item(item)["order_id"])
+
     def promised(self, account_id: str, promise: Promise) -> Taken | None:
         """What the Idempotency-Key was used for, or None."""
         item = self._item(promise_pk(account_id, promise.digest))

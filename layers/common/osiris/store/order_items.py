@@ -14,7 +14,8 @@ Item = dict[str, Any]
 # The one partition of the index of what is due: orders to be asked about, events to be sent.
 DUE = "due"
 _DECIMALS = ("received", "returned")
-_DERIVED = ("pk", "queue", "due_at_ms")
+# DynamoDB has no empty set.
+_SETS = ("payment_ids", "resolved")
 
 
 def order_pk(order_id: str) -> str:
@@ -47,23 +48,32 @@ def order_item(order: Order, due_at_ms: int) -> Item:
     attributes = order._asdict()
     attributes["pk"] = order_pk(attributes.pop("id"))
     attributes["parts"] = [part._asdict() for part in order.parts]
-    if not order.payment_ids:
-        # DynamoDB has no empty set.
-        del attributes["payment_ids"]
+    for name in _SETS:
+        if not attributes[name]:
+            del attributes[name]
     return typed_item(attributes | {"queue": DUE, "due_at_ms": due_at_ms})
 
 
 def order_of(item: Item) -> Order:
     """The order that an item holds; asserts what holds of any order."""
-    attributes = plain_item(item)
-    order_id = attributes["pk"].removeprefix("order#")
-    fields = {name: value for name, value in attributes.items() if name not in _DERIVED}
-    fields["parts"] = tuple(Part(**part) for part in fields["parts"])
-    fields["payment_ids"] = frozenset(fields.get("payment_ids", ()))
-    order = Order(id=order_id, **fields)
+    order = order_as_stored(item)
     assert sum(part.credit_nano for part in order.parts) == order.amount_nano, order.id
     assert 0 <= order.taken_back_nano <= order.credited_nano, order.id
     return order
+
+
+def order_as_stored(item: Item) -> Order:
+    """The order that an item holds, right or wrong: for those who check."""
+    attributes = plain_item(item)
+    fields = {name: attributes[name] for name in Order._fields if name in attributes}
+    fields["id"] = attributes["pk"].removeprefix("order#")
+    fields["parts"] = tuple(
+        Part(**{name: part[name] for name in Part._fields if name in part})
+        for part in fields["parts"]
+    )
+    for name in _SETS:
+        fields[name] = frozenset(fields.get(name, ()))
+    return Order(**fields)
 
 
 def payment_item(payment: Payment) -> Item:
@@ -77,13 +87,18 @@ def payment_item(payment: Payment) -> Item:
 
 def payment_of(item: Item) -> Payment:
     """The payment that an item holds; asserts what holds of any payment."""
-    attributes = plain_item(item)
-    del attributes["pk"]
-    for name in _DECIMALS:
-        attributes[name] = Decimal(attributes[name])
-    payment = Payment(**attributes)
+    payment = payment_as_stored(item)
     assert 0 <= payment.taken_back_nano <= payment.credited_nano <= payment.bought_nano, payment.id
     return payment
+
+
+def payment_as_stored(item: Item) -> Payment:
+    """The payment that an item holds, right or wrong."""
+    attributes = plain_item(item)
+    fields = {name: attributes[name] for name in Payment._fields if name in attributes}
+    for name in _DECIMALS:
+        fields[name] = Decimal(fields[name])
+    return Payment(**fields)
 
 
 def full_id(payment: Payment) -> str:

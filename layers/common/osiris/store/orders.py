@@ -14,8 +14,10 @@ from osiris.store.new_orders import NewOrders
 from osiris.store.order_items import (
     DUE,
     full_id,
+    order_as_stored,
     order_of,
     order_pk,
+    payment_as_stored,
     payment_item,
     payment_of,
     payment_pk,
@@ -61,7 +63,7 @@ _READS_MAX = 5
 
 
 class Due(NamedTuple):
-    """What waits in the index: ids of orders and of events, and where it goes on (None: nowhere)."""
+    """What waits in the index: ids of orders, of events, and where it goes on (None: nowhere)."""
 
     orders: list[str]
     events: list[str]
@@ -138,26 +140,30 @@ class Orders(NewOrders):
         )
 
     def scan(self) -> Iterator[Order | Payment]:
-        """Every order and payment, right as they are stored (consistent): for the operator."""
+        """Every order and payment, right or wrong as they are stored (consistent)."""
         payload: Payload = {"TableName": self._table, "ConsistentRead": True}
         while True:
             answer = self._transport.call("Scan", payload)
             for item in answer["Items"]:
                 pk = plain_item({"pk": item["pk"]})["pk"]
                 if pk.startswith("order#"):
-                    yield order_of(item)
+                    yield order_as_stored(item)
                 elif pk.startswith("payment#"):
-                    yield payment_of(item)
+                    yield payment_as_stored(item)
             if "LastEvaluatedKey" not in answer:
                 return
             payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     # -- the life of a quote
 
-    def start(self, order: Order, parts: tuple[Part, ...]) -> Order:
-        """Say how the order can be paid. Raises ChangedMeanwhile when it is no longer quoted."""
+    def start(self, order: Order, parts: tuple[Part, ...], expires_at_ms: int) -> Order:
+        """Say how the order can be paid, and until when.
+
+        Raises ChangedMeanwhile when it is no longer quoted.
+        """
         typed_parts = [part._asdict() for part in parts]
-        return self._move(order, PENDING, ", parts = :parts", {":parts": typed_parts})
+        values = {":parts": typed_parts, ":expires": expires_at_ms}
+        return self._move(order, PENDING, ", parts = :parts, expires_at_ms = :expires", values)
 
     def end(self, order: Order, state: str) -> Order:
         """Expire or cancel the order as it was seen. Raises ChangedMeanwhile."""
@@ -184,16 +190,24 @@ class Orders(NewOrders):
         else:
             self._update(order_id, "REMOVE queue, due_at_ms", {})
 
-    def flag(self, order_id: str, problem: str) -> None:
-        """Say what a person has to decide about the order; empty when it is decided."""
-        self._update(order_id, "SET problem = :problem", {":problem": problem})
-
-    def resolve(self, order_id: str, problem: str) -> None:
-        """Say that this problem of the order is decided."""
+    def flag(self, order_id: str, problem: str, payment_id: str) -> None:
+        """Say what a person has to decide about the order, and about which of its payments."""
         self._update(
             order_id,
-            "SET problem = :none, resolved = :problem",
-            {":none": "", ":problem": problem},
+            "SET problem = :problem, problem_of = :payment",
+            {":problem": problem, ":payment": payment_id},
+        )
+
+    def clear(self, order_id: str) -> None:
+        """Say that nobody has to decide anything about the order."""
+        self._update(order_id, "SET problem = :none, problem_of = :none", {":none": ""})
+
+    def resolve(self, order: Order) -> None:
+        """Say that the order's problem with that payment is decided."""
+        self._update(
+            order.id,
+            "SET problem = :none, problem_of = :none ADD resolved :pair",
+            {":none": "", ":pair": {f"{order.problem}#{order.problem_of}"}},
         )
 
     # -- parts of transactions that move money

@@ -116,14 +116,18 @@ class Postings:
     def retire(self, key: Key) -> None:
         """Take an expired key with nothing available, and no hold, out of the expiry's index.
 
-        One whose expiry has moved since it was seen stays in.
+        One whose expiry has moved since it was seen stays in, and so does one that was credited:
+        whoever saw it just before its expiry had no reason to move that.
         """
         payload = {
             "TableName": self._table,
             "Key": {"pk": typed(key_pk(key.id))},
-            "ConditionExpression": " AND ".join(EXPIRY_CONDITIONS.values()),
+            "ConditionExpression": " AND ".join((EXPIRY_CONDITIONS | FORFEIT_CONDITIONS).values()),
             "UpdateExpression": _RETIRE.strip(),
-            "ExpressionAttributeValues": {":expiry_seen": typed(key.expires_at_ms)},
+            "ExpressionAttributeValues": {
+                ":expiry_seen": typed(key.expires_at_ms),
+                ":available_seen": typed(key.available_nano),
+            },
         }
         try:
             self._transport.call("UpdateItem", payload)
