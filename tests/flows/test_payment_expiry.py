@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from osiris.ledger.expiry import months_later
@@ -117,3 +119,23 @@ def test_a_debt_is_paid_first(ada: Customer) -> None:
     ada.world.pass_ms(HOUR_MS)
     ada.bought()
     assert ada.dollars == 40
+
+
+@pytest.mark.parametrize(("share", "extends"), [("0.01", False), ("0.49", False), ("0.5", True)])
+def test_a_trifle_keeps_nothing_alive(ada: Customer, share: str, extends: bool) -> None:
+    """Less than half of a part moves no expiry, and saves nothing that had expired when told."""
+    ada.bought()
+    expires_at_ms = ada.key.expires_at_ms
+    order = ada.order(method=CRYPTO)
+    ada.pay(order, share=share)
+    ada.told(order)
+    assert (ada.key.expires_at_ms > expires_at_ms) == extends
+    expires_at_ms = ada.key.expires_at_ms
+    ada.world.pass_ms(expires_at_ms - ada.world.now_ms - MINUTE_MS)
+    late = ada.order(method=CRYPTO)
+    ada.pay(late, share=share)
+    ada.swept(after_ms=2 * MINUTE_MS)
+    assert ada.dollars == 0
+    ada.told(late)
+    brought = Decimal(share) * 100
+    assert ada.dollars == (100 + 2 * brought if extends else brought)

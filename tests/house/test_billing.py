@@ -182,8 +182,8 @@ def test_paid_before_the_expiry(ada: Customer) -> None:
 
 # -------------------------------------------------------------------------------------- the rules
 
-HEARING, AMOUNTS, STRAYS = (
-    f"tests/flows/test_payment_{name}.py" for name in ("hearing", "amounts", "strays")
+HEARING, AMOUNTS, STRAYS, DOUBTS = (
+    f"tests/flows/test_payment_{name}.py" for name in ("hearing", "amounts", "strays", "doubts")
 )
 RETURNS, EXPIRY = "tests/flows/test_payment_returns.py", "tests/flows/test_payment_expiry.py"
 # Each rule by its first words, and the test that holds it.
@@ -204,6 +204,7 @@ HELD_BY = {
         "test_money_for_a_cancelled_order_is_credited",
     ),
     "Too little": (AMOUNTS, "test_too_little_is_credited_in_proportion"),
+    "Less than half of what a payment asks for": (EXPIRY, "test_a_trifle_keeps_nothing_alive"),
     "A fee was added to the amount": (AMOUNTS, "test_a_fee_on_top_is_no_credit"),
     "Too much": (AMOUNTS, "test_too_much_in_coins_is_valued_when_it_comes"),
     "A second deposit to the same address": (
@@ -211,6 +212,15 @@ HELD_BY = {
         "test_a_second_deposit_is_credited_at_the_rate",
     ),
     "The wrong coin": (AMOUNTS, "test_another_coin_is_credited_at_its_rate"),
+    "The provider does not accept the money": (
+        DOUBTS,
+        "test_money_that_the_provider_did_not_accept",
+    ),
+    "The provider takes back that it was paid": (
+        DOUBTS,
+        "test_a_credited_payment_that_was_never_paid",
+    ),
+    "A value beyond belief": (DOUBTS, "test_a_value_beyond_belief_is_looked_at"),
     "A refund or a chargeback": (RETURNS, "test_money_that_went_back_is_taken_back_once"),
     "A part of a payment is refunded": (
         RETURNS,

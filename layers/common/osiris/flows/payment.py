@@ -209,9 +209,15 @@ def _reckoned(
 def _credit(app: FullApp, order: Order, key: Key, payment: Payment, seen: Payment | None) -> None:
     now_ms = app.now_ms()
     amount_nano = payment.outstanding_nano
-    extends = not order.extended_at_ms
+    credited = payment._replace(
+        key_id=key.id,
+        credited_nano=payment.credited_nano + amount_nano,
+        credited_at_ms=payment.credited_at_ms or now_ms,
+    )
+    counts = purchase.keeps_alive(order, credited)
+    extends = counts and not order.extended_at_ms
     # Another key than the order's had nothing to do with when it was paid.
-    paid_at_ms = payment.seen_at_ms if key.id == order.key_id else now_ms
+    paid_at_ms = payment.seen_at_ms if counts and key.id == order.key_id else now_ms
     posting = purchased(
         key,
         Source(order.id, full_id(payment)),
@@ -221,11 +227,6 @@ def _credit(app: FullApp, order: Order, key: Key, payment: Payment, seen: Paymen
         since=_entries_since(app, key, paid_at_ms),
         entry_ids=_entry_ids(app, now_ms),
         now_ms=now_ms,
-    )
-    credited = payment._replace(
-        key_id=key.id,
-        credited_nano=payment.credited_nano + amount_nano,
-        credited_at_ms=payment.credited_at_ms or now_ms,
     )
     extended = posting.expires_at_ms != key.expires_at_ms or extends
     writes = _payment_writes(app, order, credited, seen, extended_at_ms=now_ms if extended else 0)

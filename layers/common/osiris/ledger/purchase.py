@@ -82,6 +82,15 @@ def bought(order: Order, part: Part, status: PaymentStatus, before: Payment | No
     return _for_coin(order, part, status, before)
 
 
+def keeps_alive(order: Order, payment: Payment) -> bool:
+    """Whether a payment, by what was credited of it, moves the expiry of credit that is there.
+
+    Half of its part is enough. Less is credited all the same, but a trifle must not keep a large
+    balance alive.
+    """
+    return 2 * payment.credited_nano >= order.parts[payment.part - 1].credit_nano
+
+
 def _for_rupiah(part: Part, received: Decimal) -> int:
     price = Decimal(part.price)
     if price <= received <= price * (1 + FEE_SHARE_MAX):
