@@ -19,14 +19,18 @@ from osiris.flows.completion import Completion, complete
 from osiris.flows.exchange import Exchange
 from osiris.money import nano_from_dollars
 from osiris.telemetry import HOLDS_LAPSED, SETTLEMENT_FAILED, Telemetry
-from tests.simulation.rules import Asked, Violation, require
+from tests.simulation.actors import Actor, Killed
+from tests.simulation.rules import Asked
+from tests.simulation.tills import Lines
 from tests.simulation.upstreams import MODEL, FakeUpstreams, Script
-from tests.simulation.world import Actor, Killed
+from tests.simulation.violations import Violation, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from osiris.app.providers import Providers
     from osiris.catalogue import Model
+    from osiris.store.events import EventBus
     from osiris.store.models import Models
     from osiris.store.secrets import Secrets
     from osiris.store.transport import Payload
@@ -65,11 +69,14 @@ class Process:
             telemetry=Telemetry(self._write, self._now_ms),
             now_ms=self._now_ms,
             entropy=world.entropy,
-            sleep_ms=lambda wait_ms: self._running().wait(wait_ms),
+            sleep_ms=lambda wait_ms: self.running.wait(wait_ms),
         )
         self.app.models = cast("Models", FakeModels())
         self.app.secrets = cast("Secrets", FakeSecrets())
         self.app.upstreams = cast("Upstreams", self.upstreams)
+        self.app.providers = cast("Providers", Lines(self, world.tills))
+        self.app.rate_sources = world.tills.sources
+        self.app.event_bus = cast("EventBus", world.tills)
         self._skew_ms = skew_ms
 
     @property
@@ -77,9 +84,9 @@ class Process:
         return self.actor is None
 
     def call(self, operation: str, payload: Payload) -> Payload:
-        return self._running().call(operation, payload)
+        return self.running.call(operation, payload)
 
-    def run(self, name: str, body: Callable[[], None]) -> None:
+    def run(self, name: str, body: Callable[[], object]) -> None:
         """Run this in the process; a process that is killed is never used again."""
 
         def function(actor: Actor) -> None:
@@ -92,7 +99,9 @@ class Process:
         self.actor = self.upstreams.actor = Actor(self.world, name, function)
         self.world.start(self.actor)
 
-    def _running(self) -> Actor:
+    @property
+    def running(self) -> Actor:
+        """Who is served now."""
         assert self.actor is not None
         return self.actor
 
@@ -100,10 +109,10 @@ class Process:
         return self.world.now_ms + self._skew_ms
 
     def _write(self, line: str) -> None:
-        if self._running().dead:
+        if self.running.dead:
             raise Killed
         content = json.loads(line)
-        self.world.log(self._running().name, f"logs {content['event']}")
+        self.world.log(self.running.name, f"logs {content['event']}")
         for metric in (SETTLEMENT_FAILED, HOLDS_LAPSED):
             if metric in content:
                 self.world.metrics[f"{metric} {content['request_id']}"] += 1

@@ -15,11 +15,14 @@ from osiris.ids import entry_id
 from osiris.ledger.entry import GRANT, Entry
 from osiris.ledger.key import new_key
 from osiris.store.items import Item, account_pk, entry_item, key_item
-from osiris.store.values import typed
+from osiris.store.values import typed, typed_item
 from tests.simulation.choices import Seeded
 from tests.simulation.functions import Client, Owner, Process, reconcile_all
-from tests.simulation.rules import plain, require
+from tests.simulation.money_plans import Plan
+from tests.simulation.recovery import recover_money
+from tests.simulation.top_ups import TopUps
 from tests.simulation.upstreams import Script
+from tests.simulation.violations import plain, require
 from tests.simulation.world import FAULTS, Weather, World
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ class Setting(NamedTuple):
     tokens_work: bool = True
     keys: int = 1
     eager: bool = False
+    reduced: bool = False
 
 
 class History:
@@ -60,6 +64,7 @@ class History:
             "OSIRIS_HOLD_LAPSE_MS": str(setting.lapse_ms),
             "OSIRIS_UPSTREAM_SILENCE_MS": "40000",
             "OSIRIS_TRIAL_AMOUNT": "0.01",
+            "OSIRIS_PACKAGES": "1 2 3",
         }
         self.choices = choices
         self.setting = setting
@@ -70,12 +75,14 @@ class History:
             life_ms=LIFE_MS,
             tokens_work=setting.tokens_work,
             eager=setting.eager,
+            reduced=setting.reduced,
         )
         self.world.rules.open_max = setting.open_max
         self.world.rules.once = setting.lapse_ms >= LAPSE_MS
         self.owner = Owner(self.world, "ada")
         self.clients: list[Client] = []
         self.processes: list[Process] = []
+        self.top_ups = TopUps(self)
         self._begin(setting)
 
     def _begin(self, setting: Setting) -> None:
@@ -84,6 +91,11 @@ class History:
         for key_id in key_ids:
             self._put_key(key_id, setting.balance_nano if key_id == key_ids[0] else 0)
         self._put("KeysTable", {"pk": typed(account_pk("ada")), "keys": typed(set(key_ids))})
+        # The sweeper has come to today.
+        begun = {"kind": "sweeper", "id": "progress", "day": self.world.now_ms // DAY_MS}
+        item = {**begun, "warned_until_ms": self.world.now_ms}
+        payload = {"TableName": "CatalogueTable", "Item": typed_item(item)}
+        self.world.memory.call("PutItem", payload)
 
     def _put_key(self, key_id: str, balance_nano: int) -> None:
         world, entropy = self.world, self.world.entropy
@@ -153,22 +165,15 @@ class History:
     def change(self, what: str, key: int = 0) -> None:
         """An owner's or the operator's change, to start when the scheduler lets it."""
 
-        def start() -> None:
-            process = self._process()
+        def act(process: Process) -> None:
             key_ids = self.owner.key_ids
-            key_id = key_ids[key % len(key_ids)]
-            process.run(what, lambda: self.owner.act(process, what, key_id))
+            self.owner.act(process, what, key_ids[key % len(key_ids)])
 
-        self.world.starts.append(start)
+        self.later(what, act)
 
     def reconciler(self) -> None:
         """A run of the reconciler."""
-
-        def start() -> None:
-            process = self._process()
-            process.run("reconciler", lambda: reconcile_all(process))
-
-        self.world.starts.append(start)
+        self.later("reconciler", reconcile_all)
 
     def finisher(self) -> None:
         """Somebody who meets the first key, and finishes what has lapsed."""
@@ -179,11 +184,27 @@ class History:
                 assert key is not None
                 finish_lapsed(process.app, key)
 
+        self.later("finisher", finish)
+
+    def later(self, name: str, body: Callable[[Process], None]) -> None:
+        """A function that starts when the scheduler lets it."""
+
         def start() -> None:
             process = self._process()
-            process.run("finisher", lambda: finish(process))
+            process.run(name, lambda: body(process))
 
         self.world.starts.append(start)
+
+    def before(self, plan: Callable[[], None]) -> None:
+        """What has happened by now: this plan, without faults."""
+        world = self.world
+        faults, jumps = world.faults_left, world.jumps_left
+        world.faults_left = world.jumps_left = 0
+        plan()
+        while world.starts:
+            world.starts.pop(0)()
+            world.run()
+        world.faults_left, world.jumps_left = faults, jumps
 
     def _process(self) -> Process:
         """An idle process, or a new one."""
@@ -204,6 +225,8 @@ class History:
             while self.world.starts:
                 self.world.starts.pop(0)()
         self.world.run()
+        if self.world.is_redundant:
+            return
         self.recover()
         self.world.rules.end()
         for client in self.clients:
@@ -214,20 +237,24 @@ class History:
         world = self.world
         world.faults_left = world.jumps_left = 0
         world.move_clock(world.now_ms + self.setting.lapse_ms + LIFE_MS)
-        self._alone(reconcile_all)
+        self.alone(reconcile_all)
         lapsed = [
             request
             for request in world.rules.settled
             if world.rules.asked[request].by != world.rules.closed_by[request].strip("()")
         ]
         self._check_lapsed(lapsed)
+        if world.rules.money.orders.orders or not world.eager:
+            recover_money(self)
         if world.eager:
             # Small cases are many, and about the money alone.
+            if world.rules.money.orders.orders:
+                self.alone(self._check_audit)
             return
         world.move_clock(world.now_ms + 2 * HOUR_MS)
-        self._alone(reconcile_all)
+        self.alone(reconcile_all)
         self._check_rollups()
-        self._alone(self._check_audit)
+        self.alone(self._check_audit)
 
     def _check_audit(self, process: Process) -> None:
         """The operator's audit sees nothing wrong where nothing is."""
@@ -248,7 +275,8 @@ class History:
                     charged[key_id, entry["model"]] -= entry["amount_nano"]
         require(+shown == +charged, "I9: usage, entries", shown, charged)
 
-    def _alone(self, flow: Callable[[Process], None]) -> None:
+    def alone(self, flow: Callable[[Process], object]) -> None:
+        """A run of a flow while nothing else happens."""
         process = Process(self.world)
         process.run("recovery", lambda: flow(process))
         self.world.run()
@@ -312,6 +340,8 @@ def by_seed(seed: int) -> History:
     if chance.random() < 0.4:
         history.reconciler()
     chance.shuffle(history.world.starts)
+    if seed % 2:
+        Plan(history, seed).add()
     return history
 
 

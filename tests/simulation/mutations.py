@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from osiris import metering, window
 from osiris.flows import admission, settlement
-from osiris.store import accounts, keys, ledger, postings
-from tests.simulation.world import Call, World
+from osiris.store import accounts, keys, ledger, new_orders, orders, outbox, postings
+from tests.simulation.steps import Call
+from tests.simulation.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from osiris.app import App
     from osiris.flows.exchange import Exchange
     from osiris.ledger.entry import Entry
-    from tests.simulation.world import Actor
+    from tests.simulation.actors import Actor
 
 CONDITIONS = (
     keys.ADMIT_CONDITIONS,
@@ -36,6 +37,15 @@ CONDITIONS = (
     postings.POST_CONDITIONS,
     postings.EXPIRY_CONDITIONS,
     postings.FORFEIT_CONDITIONS,
+    postings.FORFEITED_CONDITIONS,
+    new_orders.ORDER_CONDITIONS,
+    new_orders.PLACE_CONDITIONS,
+    new_orders.PROMISE_CONDITIONS,
+    orders.STATE_CONDITIONS,
+    orders.EXTEND_CONDITIONS,
+    orders.ASK_CONDITIONS,
+    orders.PAYMENT_CONDITIONS,
+    outbox.EVENT_CONDITIONS,
 )
 
 

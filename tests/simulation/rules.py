@@ -10,17 +10,17 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from osiris.ids import PREFIX_LENGTH, made_at_ms
+from tests.simulation.money_rules import TAKE_BACKS, Change, MoneyRules
+from tests.simulation.violations import plain, require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.dynamodb.engine import MemoryDynamoDB, Payload
 
 MINUTE_MS = 60_000
 KEYS_MAX = 10
-KEYS, LEDGER = "KeysTable", "LedgerTable"
-
-
-class Violation(AssertionError):
-    """An invariant does not hold."""
+KEYS, LEDGER, ORDERS = "KeysTable", "LedgerTable", "OrdersTable"
 
 
 class Asked(NamedTuple):
@@ -29,24 +29,6 @@ class Asked(NamedTuple):
     key_id: str
     secret_hash: bytes
     by: str
-
-
-def require(holds: bool, invariant: str, *facts: object) -> None:
-    """Raise Violation unless it holds."""
-    if not holds:
-        raise Violation(" ".join([invariant, *map(repr, facts)]))
-
-
-def plain(value: dict[str, Any]) -> Any:
-    """A value without its DynamoDB types."""
-    [(kind, content)] = value.items()
-    if kind == "N":
-        return int(content)
-    if kind == "M":
-        return {name: plain(part) for name, part in content.items()}
-    if kind == "L":
-        return [plain(part) for part in content]
-    return set(content) if kind == "SS" else content
 
 
 class Rules:
@@ -68,6 +50,8 @@ class Rules:
         self.overrun: Counter[str] = Counter()
         self.trials: Counter[str] = Counter()
         self.once = True
+        self.money = MoneyRules(memory)
+        self.now_ms: Callable[[], int] = int
 
     # -- after each write
 
@@ -77,9 +61,12 @@ class Rules:
         if operation == "TransactWriteItems":
             writes = [next(iter(write.items())) for write in payload["TransactItems"]]
         key_pks = []
+        entries = []
         for _, write in writes:
             if write["TableName"] == LEDGER:
-                key_pks.append(self._look_at_entry(write))
+                entry = self._look_at_entry(write)
+                entries.append(entry)
+                key_pks.append(f"key#{entry['key_id']}")
         for _, write in writes:
             if write["TableName"] == KEYS:
                 pk = plain((write.get("Item") or write["Key"])["pk"])
@@ -87,14 +74,19 @@ class Rules:
                     key_pks.append(pk)
                 else:
                     self._look_at_account(pk)
+        keys = {}
         for pk in dict.fromkeys(key_pks):
+            old = self.items.get(pk)
             self._look_at_key(pk, who)
+            keys[pk.removeprefix("key#")] = (old, self.items[pk])
+        orders = [write for _, write in writes if write["TableName"] == ORDERS]
+        self.money.look(Change(who, self.now_ms(), entries, keys, orders), self.items)
 
     def _read(self, table: str, key: Payload) -> dict[str, Any]:
         answer = self._memory.call("GetItem", {"TableName": table, "Key": key})
         return {name: plain(value) for name, value in answer.get("Item", {}).items()}
 
-    def _look_at_entry(self, write: Payload) -> str:
+    def _look_at_entry(self, write: Payload) -> dict[str, Any]:
         key = {name: write["Item"][name] for name in ("key_id", "entry_id")}
         item = self._read(LEDGER, key)
         key_id, entry_id = item["key_id"], item["entry_id"]
@@ -104,7 +96,9 @@ class Rules:
         if item["type"] == "charge":
             require(item["amount_nano"] <= 0, "a charge gives money", item)
             require(self.admitted[f"req_{entry_id}"] > 0, "I3: charged, never admitted", item)
-        return f"key#{key_id}"
+        if item["type"] in TAKE_BACKS:
+            self.money.taken_since_admission[key_id] -= item["amount_nano"]
+        return item
 
     def _look_at_account(self, pk: str) -> None:
         account = self._read(KEYS, {"pk": {"S": pk}})
@@ -143,7 +137,7 @@ class Rules:
         require(new["account_id"] == old["account_id"], "a key changed its account", new)
         if old["status"] == "deleted":
             require(new["status"] == "deleted", "a deleted key came back", new)
-            for name in ("name", "secret_hash", "window", "expires_at_ms"):
+            for name in ("name", "secret_hash", "window", "expires_at_ms", "kind"):
                 require(new[name] == old[name], "a deleted key changed", name, new)
             require(new["balance_nano"] <= old["balance_nano"], "credit to a deleted key", new)
         elif new["status"] == "deleted":
@@ -164,7 +158,8 @@ class Rules:
         require(key["balance_nano"] == total, "I1: balance, entries", key["balance_nano"], total)
         available = key["balance_nano"] - sum(holds.values())
         require(key["available_nano"] == available, "I2", key["available_nano"], available)
-        least = -self.dearest[key_id] - self.overrun[key_id]
+        taken_nano = self.money.taken_since_admission[key_id]
+        least = -self.dearest[key_id] - self.overrun[key_id] - taken_nano
         balance = key["balance_nano"]
         require(balance > least or balance >= 0, "I7: below zero by", balance, least)
 
@@ -196,6 +191,7 @@ class Rules:
         self.held[request] = new["holds"][request]
         require(self.held[request] > 0, "a hold of nothing", request)
         self.dearest[key_id] = self.overrun[key_id] = 0
+        self.money.taken_since_admission[key_id] = 0
         self._rate(key_id, at_ms, len(new["window"]))
 
     def _rate(self, key_id: str, at_ms: int, limit: int) -> None:

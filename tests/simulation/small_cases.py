@@ -1,57 +1,18 @@
-"""Small cases, whole: every order of their calls, with a fault at any one of them.
-
-Functions run on to their next call of the store, so that each step is one call, or one fault.
-"""
+"""Small cases of requests and keys; `tests.simulation.money_cases` has those of money in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from tests.simulation.choices import Path
+from tests.simulation.cases import ANSWER, CRASHES, REPLIES, Case
 from tests.simulation.histories import LAPSE_MS, TOKEN_NANO, History, Setting
-from tests.simulation.upstreams import Script
-from tests.simulation.world import FAULTS, Weather
+from tests.simulation.money_cases import MONEY_CASES
+from tests.simulation.world import FAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from tests.simulation.choices import Choices
-
-CRASHES = ("crash_before", "crash_after")
-REPLIES = ("lost", "late", "down")
-ANSWER = Script(end="done", stream=True, chunks=1, tokens=3, reports=True, held_tokens=5)
 SHORT_LAPSE_MS = 2_000
-
-
-class Case(NamedTuple):
-    """What happens in it, in any order, with so many of these faults and jumps of the clock."""
-
-    plan: Callable[[History], None]
-    setting: Setting
-    faults: tuple[str, ...] = FAULTS
-    faults_max: int = 1
-    jumps: tuple[int, ...] = ()
-
-    def history(self, choices: Choices) -> History:
-        """One of its histories, before it runs."""
-        weather = Weather(
-            faults=dict.fromkeys(self.faults, 0.1),
-            faults_max=self.faults_max,
-            jumps=dict.fromkeys(self.jumps, 1.0),
-            jumps_max=len(self.jumps),
-        )
-        history = History(choices, self.setting, weather)
-        self.plan(history)
-        return history
-
-    def histories(self, most: int) -> Iterator[History]:
-        """All its histories, as many as `most`."""
-        path: Path | None = Path()
-        for _ in range(most):
-            if path is None:
-                return
-            yield self.history(path)
-            path = path.next()
 
 
 def after_a_lost_request(history: History) -> None:
@@ -133,6 +94,7 @@ CASES = {
     "a creation, a grant to it": Case(_changes("stock"), _setting()),
     "two rotations": Case(_changes("overlap", "overlap"), _setting()),
     "one request, two faults": Case(_requests(1), _setting(limit=1), faults_max=2),
+    **MONEY_CASES,
 }
 # The same with every fault, and more: `python -m tests.simulation --small`.
 LARGE_CASES = {

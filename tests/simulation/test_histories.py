@@ -6,16 +6,22 @@ Each history runs the product's own flows and holds DESIGN's invariants after ev
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.simulation.histories import by_seed
-from tests.simulation.small_cases import CASES, Case
+from tests.simulation.small_cases import CASES
 from tests.simulation.upstreams import REJECTED
-from tests.simulation.world import FAULTS
+from tests.simulation.world import ASK_FAULTS, FAULTS
 
-SEEDS = 300
+if TYPE_CHECKING:
+    from tests.simulation.cases import Case
+
+SEEDS = 600
 SEEDS_A_TEST = 50
 SEEDS_SEEN = 150
+SEEDS_OF_MONEY = 300
 HISTORIES_MAX = 5_000
 
 
@@ -75,3 +81,21 @@ def test_the_histories_see_every_fault_and_end() -> None:
         ends |= {client.end for client in history.clients}
     assert befell >= {*FAULTS, "times out", "is killed", "refused", "done"}
     assert ends >= ENDS
+
+
+def test_the_histories_see_money_move_every_way() -> None:
+    """Among the tests' seeds is every entry of money in, every fault of a provider's call, a
+    payment without a home, and a return that was recorded by hand.
+    """
+    seen: set[str] = set()
+    for seed in range(SEEDS_OF_MONEY):
+        history = by_seed(seed)
+        history.run()
+        rules = history.world.rules
+        seen |= {entry["type"] for mine in rules.entries.values() for entry in mine.values()}
+        seen |= {order["problem"] for order in rules.money.orders.orders.values()}
+        seen |= {"by hand" for _ in rules.money.orders.returned_by_hand}
+        asked = [line[23:].strip() for line in history.world.history if ": midtrans: " in line]
+        seen |= {f"asked {line.split(': ')[0].split()[-1]}" for line in asked}
+    assert seen >= {"purchase", "refund", "chargeback", "forfeiture", "adjustment", "key_deleted"}
+    assert seen >= {"by hand", *(f"asked {fault}" for fault in ASK_FAULTS)}

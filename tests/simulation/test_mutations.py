@@ -8,6 +8,7 @@ import pytest
 
 from osiris.store.keys import ADMIT_CONDITIONS
 from tests.simulation.histories import by_seed
+from tests.simulation.money_mutations import MONEY_PROTOCOL
 from tests.simulation.mutations import (
     PROTOCOL,
     Condition,
@@ -28,6 +29,19 @@ CASES_OF = {
     "key_is_new": ["a creation, a grant to it"],
     "key_is_not_deleted": ["a deletion, a switch", "a grant, a deletion"],
     "expiry_is_the_one_seen": ["two grants"],
+    "forfeited_is_the_one_seen": ["two take-backs after a forfeiture"],
+    "order_is_new": ["an order, two faults"],
+    "no_other_order_is_open": ["two orders for one key"],
+    "no_other_order_is_promised": ["two orders with one promise"],
+    "state_is_the_one_seen": ["an order started by two"],
+    "extension_is_the_one_seen": ["two parts told at once"],
+    "not_asked_lately": ["an order read by two"],
+    "payment_is_new": ["a further part told twice"],
+    "figures_are_those_seen": ["a refund told twice"],
+    "event_is_new": ["two sweeps"],
+    "take_back_alone": ["two take-backs after a forfeiture", "a refund, a sweep"],
+    "paid_when_told": ["a payment told after the expiry, a sweep"],
+    "expired_credit_comes_back": ["a payment after the expiry, a sweep"],
     "available_is_the_one_seen": ["a grant, a deletion"],
     "secret_is_the_one_seen": ["two rotations"],
     "another_slot_after_making_room": ["a request after a lost one"],
@@ -65,7 +79,9 @@ def test_each_condition_is_needed(condition: Condition, monkeypatch: pytest.Monk
     assert goes_wrong(likely(condition.name))
 
 
-@pytest.mark.parametrize("mutation", PROTOCOL, ids=lambda mutation: mutation.__name__)
+@pytest.mark.parametrize(
+    "mutation", PROTOCOL + MONEY_PROTOCOL, ids=lambda mutation: mutation.__name__
+)
 def test_each_rule_of_the_protocol_is_needed(
     mutation: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from osiris.errors import OsirisError, UpstreamFailed, UpstreamRefusedUs, Upstre
 from osiris.wire.connection import Broken, Silent
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Actor
+    from tests.simulation.actors import Actor
 
 # $2 for a thousand tokens of output; input costs an odd amount, so that costs are rounded.
 PRICES = Prices(1_100_000_001, 1_100_000_001, 1_100_000_001, 1_100_000_001, 2_000_000_000_000)

@@ -12,17 +12,20 @@ wherever it waits; the scheduler then chooses who goes on, and what befalls the 
 - `down`: every try is lost on its way;
 - `conflict`: a transaction on the same item is under way at each try.
 
+A call of a payment provider is a step, too: it may be killed before or after, its answer be lost
+(`lost`), or the provider be away (`down`); what it has done by then stays.
+
 A killed function is gone: each further call that its unwinding makes is killed again.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # it has no types
-
-from osiris.errors import StoreUnavailable
+from osiris.errors import OsirisError, StoreUnavailable
+from osiris.payment_errors import ProviderUnavailable
+from osiris.payments import ReferenceTaken
 from osiris.settings import from_environ
 from osiris.store.transport import (
     CALL_TRIES_MAX,
@@ -33,34 +36,22 @@ from osiris.store.transport import (
 from tests.builders import ENVIRONMENT, START_MS
 from tests.dynamodb.engine import MemoryDynamoDB
 from tests.dynamodb.schemas import schemas
+from tests.simulation.reduction import Reduction, is_aside
 from tests.simulation.rules import Rules
+from tests.simulation.steps import READS, Ask, Call, Until
+from tests.simulation.tills import Tills
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from osiris.store.transport import Payload
+    from tests.simulation.actors import Actor
     from tests.simulation.choices import Choices
 
-READS = frozenset({"GetItem", "Query", "Scan", "BatchGetItem"})
+# What befalls a call of a provider: its own transport has no more tries.
+ASK_FAULTS = frozenset({"crash_before", "crash_after", "lost", "down"})
 FAULTS = ("crash_before", "crash_after", "lost", "late", "away", "down", "conflict")
 _EMPTY = MemoryDynamoDB(schemas().values())
-
-
-class Killed(BaseException):
-    """The function is gone."""
-
-
-class Call(NamedTuple):
-    """A call of the store that waits to be made."""
-
-    operation: str
-    payload: Payload
-
-
-class Until(NamedTuple):
-    """Nothing to do before this time."""
-
-    at_ms: int
 
 
 class Weather(NamedTuple):
@@ -71,56 +62,6 @@ class Weather(NamedTuple):
     jumps: dict[int, float]
     jumps_max: int
     arrival: float = 0.2
-
-
-class Actor:
-    """One run of a function, or of the operator's command."""
-
-    def __init__(self, world: World, name: str, body: Callable[[Actor], None]) -> None:
-        self.world = world
-        self.name = name
-        self.dead = False
-        self.wants: Call | Until = Until(0)
-        self.tries = 0
-        # The platform ends a function that ran for so long.
-        self.dies_at_ms = world.now_ms + world.life_ms
-        self._greenlet = greenlet(lambda _: body(self))
-
-    @property
-    def over(self) -> bool:
-        return self.dead or bool(self._greenlet.dead)
-
-    def call(self, operation: str, payload: Payload) -> Payload:
-        """The store's transport."""
-        answer: Payload = self.stop(Call(operation, payload))
-        return answer
-
-    def stop(self, wants: Call | Until) -> Any:
-        """Let the scheduler choose what happens next."""
-        if self.dead:
-            raise Killed
-        self.wants, self.tries = wants, 0
-        hub = self._greenlet.parent
-        assert hub is not None
-        assert getcurrent() is self._greenlet
-        return hub.switch()
-
-    def wait(self, wait_ms: int) -> None:
-        """Sleep."""
-        if wait_ms or not self.world.eager:
-            self.stop(Until(self.world.now_ms + wait_ms))
-
-    def go_on(self, answer: object = None) -> None:
-        self._greenlet.switch(answer)
-
-    def fail(self, error: BaseException) -> None:
-        self._greenlet.throw(error)
-
-    def kill(self) -> None:
-        self.dead = True
-        if self._greenlet:
-            self._greenlet.throw(Killed)
-        assert self._greenlet.dead or not self._greenlet
 
 
 class World:
@@ -135,17 +76,26 @@ class World:
         life_ms: int,
         tokens_work: bool = True,
         eager: bool = False,
+        reduced: bool = False,
     ) -> None:
-        """`eager` functions run on to their next call of the store: nothing else is a step."""
+        """`eager` functions run on to their next call of the store: nothing else is a step.
+
+        A `reduced` world is for a `Path`: of histories that differ only by the order of steps that
+        don't touch each other it has one (`tests.simulation.reduction`). Its reads meet no fault,
+        because one before them, or after, comes to the same.
+        """
         self.choices = choices
         self.weather = weather
         self.life_ms = life_ms
         self.tokens_work = tokens_work
         self.eager = eager
+        self.reduction = Reduction() if reduced else None
         self.settings = from_environ({**ENVIRONMENT, **environment}, needs=())
         self.now_ms = START_MS
         self.memory = _EMPTY.fork()
         self.rules = Rules(self.memory)
+        self.rules.now_ms = lambda: self.now_ms
+        self.tills = Tills(self)
         self.actors: list[Actor] = []
         self.late: list[tuple[str, Call]] = []
         self.starts: list[Callable[[], None]] = []
@@ -155,6 +105,7 @@ class World:
         self.faults_left = weather.faults_max
         self.jumps_left = weather.jumps_max
         self._entropy = 0
+        self._made = 0
         self._tokens: set[object] = set()
 
     # -- what functions see of it
@@ -169,6 +120,11 @@ class World:
         self._entropy += 1
         number = self._entropy * 0x9E3779B97F4A7C15F39CC0605CEDC835
         return (number % (1 << 8 * size)).to_bytes(size)
+
+    def next_number(self) -> int:
+        """A number of its own for each actor, in the order in which they were made."""
+        self._made += 1
+        return self._made
 
     def log(self, who: str, what: str | Call, *, told: str = "") -> None:
         """Remember what happened; it is put into words when somebody asks."""
@@ -190,8 +146,15 @@ class World:
             self.actors = [actor for actor in self.actors if not actor.over]
             options = self._options()
             if not options:
-                return
+                break
             self.choices.pick(options)()
+        for actor in self.actors:
+            actor.kill()
+
+    @property
+    def is_redundant(self) -> bool:
+        """Whether another history shows the same."""
+        return self.reduction is not None and self.reduction.is_redundant
 
     def start(self, actor: Actor) -> None:
         """Let a function run from now on, at the scheduler's choices."""
@@ -204,7 +167,7 @@ class World:
     def _options(self) -> list[tuple[float, Callable[[], None]]]:
         options: list[tuple[float, Callable[[], None]]] = []
         sleepers = []
-        for actor in self.actors:
+        for actor in self._awake():
             if isinstance(actor.wants, Until) and actor.wants.at_ms > self.now_ms:
                 sleepers.append(actor.wants.at_ms)
             else:
@@ -225,6 +188,12 @@ class World:
             ]
         return options
 
+    def _awake(self) -> list[Actor]:
+        """The actors whose next step is not shown by another history."""
+        if self.reduction is None:
+            return self.actors
+        return self.reduction.awake(self.actors)
+
     def _start_next(self) -> None:
         self.starts.pop(0)()
 
@@ -235,6 +204,8 @@ class World:
     def move_clock(self, to_ms: int) -> None:
         """Let time pass; the platform ends the functions that have had theirs."""
         self.now_ms = max(self.now_ms, to_ms)
+        if self.reduction is not None:
+            self.reduction.wake()
         self.log("clock", "moves")
         for actor in self.actors:
             if not actor.over and actor.dies_at_ms <= self.now_ms:
@@ -247,15 +218,20 @@ class World:
     def _step(self, actor: Actor) -> None:
         # Two milliseconds never bring the same id, and so do not two steps.
         self.now_ms += 1
+        if self.reduction is not None:
+            self.reduction.steps(actor)
         if isinstance(actor.wants, Until):
             actor.go_on()
             return
-        fault = self._fault(actor.wants)
+        fault = self._fault(actor.wants, reads=actor.reads)
         self.faults_left -= fault != "ok"
         self.step(actor, fault)
 
     def step(self, actor: Actor, fault: str) -> None:
         """Let this befall the actor's call."""
+        if isinstance(actor.wants, Ask):
+            self._ask(actor, actor.wants, fault)
+            return
         assert isinstance(actor.wants, Call)
         if fault == "ok":
             self._answer(actor, actor.wants)
@@ -263,13 +239,38 @@ class World:
         self.log(actor.name, actor.wants, told=f"{fault}: ")
         self._befall(actor, actor.wants, fault)
 
-    def _fault(self, call: Call) -> str:
-        if self.faults_left <= 0:
+    def _ask(self, actor: Actor, ask: Ask, fault: str) -> None:
+        """Let this befall the actor's call of a provider, which keeps what it has done."""
+        self.log(actor.name, f"{fault}: {ask.what}")
+        if fault == "crash_before":
+            self._kill(actor, "is killed")
+            return
+        if fault == "down":
+            actor.fail(ProviderUnavailable(details="simulated"))
+            return
+        answer: object
+        try:
+            answer = ask.make()
+        except (OsirisError, ReferenceTaken) as refused:
+            answer = refused.with_traceback(None)
+        if fault == "crash_after":
+            self._kill(actor, "is killed")
+        elif fault == "lost":
+            actor.fail(ProviderUnavailable(details="simulated"))
+        elif isinstance(answer, Exception):
+            actor.fail(answer)
+        else:
+            actor.go_on(answer)
+
+    def _fault(self, call: Call | Ask, *, reads: bool) -> str:
+        if self.faults_left <= 0 or (self.reduction is not None and (reads or is_aside(call))):
             return "ok"
         faults = self.weather.faults
         left = 1 - sum(faults.values())
         options = [(max(left, 0.01), "ok"), *[(faults[name], name) for name in faults]]
-        if call.operation in READS:
+        if isinstance(call, Ask):
+            options = [(w, name) for w, name in options if name == "ok" or name in ASK_FAULTS]
+        elif reads:
             options = [(w, name) for w, name in options if name not in ("late", "lost", "conflict")]
         return self.choices.pick(options)
 
@@ -310,6 +311,8 @@ class World:
 
     def _arrive(self, place: int) -> None:
         name, call = self.late.pop(place)
+        if self.reduction is not None:
+            self.reduction.arrives(call)
         self._apply(f"({name})", call)
 
     def _apply(self, who: str, call: Call) -> Payload | Exception:

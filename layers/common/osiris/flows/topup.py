@@ -111,6 +111,8 @@ def create(
     if email and app.settings.mail_from:
         patiently(app, partial(app.accounts.set_email, account_id, email))
     promise = _promise(idempotency_key, wish)
+    # Read before the promise: an order that has the place by this very promise is then found by it.
+    placed = app.orders.placed(wish.key_id, wish.method)
     ended = NOTHING_TAKEN
     if promise is not None and (earlier := app.orders.promised(account_id, promise)) is not None:
         order = _kept(app, earlier, promise)
@@ -118,7 +120,6 @@ def create(
             return _payable(app, order, webhooks_url)
         ended = earlier
     _check_pace(app, account_id)
-    placed = app.orders.placed(wish.key_id, wish.method)
     _check_place(app, placed)
     ended = ended._replace(place=placed)
     order = _quoted(app, account_id, wish, dollars)
