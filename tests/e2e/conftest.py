@@ -25,6 +25,8 @@ from osiris.store.transport_boto3 import Boto3Transport
 from osiris.telemetry import Telemetry
 from osiris.window import free_slots
 from tests.e2e.dynamodb_proxy import DynamoDBProxy
+from tests.e2e.money import Shop
+from tests.e2e.till import tilled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from osiris.app.full import FullApp
     from osiris.ledger.entry import Entry
     from osiris.ledger.key import Key
+    from tests.e2e.money import Customer
+    from tests.e2e.till import Till
 
 ACCOUNT = "e2e-account"
 SHORT_WAITS = {"OSIRIS_KEEP_ALIVE_MS": "200", "OSIRIS_UPSTREAM_SILENCE_MS": "2000"}
@@ -124,20 +128,26 @@ class Harness(NamedTuple):
 
 @contextmanager
 def running(
-    path: Path, proxy_environment: Mapping[str, str], parameters: Mapping[str, str]
+    path: Path,
+    proxy_environment: Mapping[str, str],
+    parameters: Mapping[str, str],
+    till: Till | None = None,
 ) -> Iterator[Harness]:
     """A stack on the path, of the template with these parameters.
 
-    Its proxy function gets the variables on top.
+    Its proxy function gets the variables on top; a till brings its own payment simulators.
     """
+    sent = {} if till is None else till.sent
     with UpstreamSimulator(port=0) as simulator, DynamoDBProxy() as proxy:
         stack = LocalStack(
             state_dir=path,
             upstream_url=simulator.base_url,
             parameters=parameters,
             function_environment={
-                "ProxyFunction": {"AWS_ENDPOINT_URL_DYNAMODB": proxy.url, **proxy_environment}
+                "ProxyFunction": {"AWS_ENDPOINT_URL_DYNAMODB": proxy.url, **proxy_environment},
+                **{function: calls.environment for function, calls in sent.items()},
             },
+            payments=None if till is None else till.world,
         )
         with stack:
             proxy.target = stack.cloud.endpoint
@@ -164,3 +174,30 @@ def harness(
     parameters = getattr(request.module, "PARAMETERS", {})
     with running(tmp_path_factory.mktemp("stack"), variables, parameters) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def open_shop(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
+    """One stack for a module's tests, whose payment simulators are in the test's hands."""
+    parameters = getattr(request.module, "PARAMETERS", {})
+    path = tmp_path_factory.mktemp("shop")
+    with tilled() as till, running(path, SHORT_WAITS, parameters, till) as started:
+        yield Shop(started, till)
+
+
+@pytest.fixture
+def shop(open_shop: Shop) -> Iterator[Shop]:
+    """The module's shop; whatever the test did, its simulators are set back and the audit holds."""
+    yield open_shop
+    for sent in open_shop.till.sent.values():
+        sent.calls.arm()
+    open_shop.till.set_back()
+    assert open_shop.harness.differences() == []
+
+
+@pytest.fixture
+def ada(shop: Shop) -> Customer:
+    """A new customer, whose key has no credit."""
+    return shop.customer()
