@@ -105,7 +105,8 @@ def test_a_chargeback_is_recorded_by_hand(shop: Shop, run: Run) -> None:
     assert run("refund", order.id, payment_id, "--manual", "--chargeback").exit_code == 0
     shown = run("orders", "show", order.id, "--json").json()
     assert (shown["state"], shown["taken_back"]) == ("charged_back", "100")
-    assert run("ledger", shop.key_id, "--json").json()["data"][-1]["type"] == "chargeback"
+    entries = run("ledger", shop.key_id, "--json").json()["data"]
+    assert {entry["type"] for entry in entries} == {"purchase", "chargeback"}
 
 
 def test_a_refund_that_the_provider_tells_of_later(

@@ -23,8 +23,7 @@ from osiris.flows import orders
 from osiris.ledger.order import KEY_DELETED, NOT_ACCEPTED
 from tests.e2e import truth
 from tests.e2e.mischief import Mischief
-from tests.e2e.money import WAIT_S
-from tests.e2e.till import tilled
+from tests.e2e.till import WAIT_S, tilled
 
 if TYPE_CHECKING:
     from tests.e2e.money import Shop

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 
 from tests.e2e.call_proxy import Harm
-from tests.e2e.money import WAIT_S
-from tests.e2e.till import RECONCILER, TOPUPS, WEBHOOK
+from tests.e2e.till import RECONCILER, TOPUPS, WAIT_S, WEBHOOK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from osiris.money import nano_from_dollars
-from tests.e2e.till import RECONCILER
+from tests.e2e.till import RECONCILER, WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 QRIS = {"method": "qris"}
 BTC = {"method": "crypto", "coin": "btc"}
-WAIT_S = 60
 _PASSWORD = "aA1!a-customer-of-tests"
 
 
@@ -161,9 +160,10 @@ class Customer:
         return {"package": package, "key_id": self.key_id, **method}
 
     def order(self, method: Mapping[str, str], package: str = "100") -> dict[str, Any]:
-        """A new order, as the API answers it."""
+        """A new order, as the API answers it; its provider has told that it was made."""
         answer = self.call("POST", "/topups", self.wish(method, package))
         assert answer.status_code == 201, answer.text
+        assert self._shop.till.simulator(method["method"]).courier.wait(WAIT_S)
         return dict(answer.json())
 
     def read(self, order_id: str) -> dict[str, Any]:

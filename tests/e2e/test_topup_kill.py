@@ -31,6 +31,8 @@ ORDERS = 8
 STEP_S = 60.0
 # Midtrans repeats first after 33 to 150 s, NOWPayments after 60; and no other webhook is due then.
 REPEAT_S, LONG_S = 151.0, 100_000.0
+# One is enough unless the machine is so busy that the function gives up waiting for its provider.
+REPEATS_MAX, LONGER = 3, 6
 
 type Case = tuple[int, str, bool]
 
@@ -107,7 +109,10 @@ def credit_one(shop: Shop, customer: Customer, told: Told, case: Case | None) ->
         if passed_on:
             shop.watch(order["id"])
             assert customer.key.balance_nano - before == told.amount_nano(shop, order)
-        shop.pass_s(simulator, REPEAT_S)
+        for tried in range(REPEATS_MAX):
+            shop.pass_s(simulator, REPEAT_S * LONGER**tried)
+            if simulator.deliveries[-1].status == 200:
+                break
     assert simulator.deliveries[-1].status == 200
     simulator.clock.set(offset_s=0)
 

@@ -6,6 +6,7 @@ The simulators' clocks, faults, switches and prices can be moved at any time.
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from local.payment_simulators import PaymentWorld
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOPUPS, WEBHOOK, RECONCILER = "TopupsFunction", "TopupWebhookFunction", "ReconcilerFunction"
+# A generous bound, which stands for never.
+WAIT_S = 60
 
 
 class Sent(NamedTuple):
@@ -45,6 +48,9 @@ class Till:
         self.midtrans = ending.enter_context(MidtransSimulator())
         self.nowpayments = ending.enter_context(NowPaymentsSimulator())
         self.rates = ending.enter_context(RatesSimulator())
+        for simulator in (self.midtrans, self.nowpayments):
+            # How soon webhooks are answered is no matter on a machine that is busy with tests.
+            simulator.courier.rules = replace(simulator.courier.rules, timeout_s=WAIT_S)
         self.sent = {function: self._proxies(ending) for function in (TOPUPS, WEBHOOK, RECONCILER)}
 
     @property

@@ -37,6 +37,7 @@ def refunded(
 def test_the_provider_gives_it_back(ada: Customer) -> None:
     """All of it; the balance follows at once, without a webhook."""
     order = ada.bought()
+    ada.world.pass_ms(1)
     assert refunded(ada, order.id, payment_id(order)) == 1_791_700
     assert (ada.state(order), ada.dollars) == (REFUNDED, 0)
     ada.told(order)
@@ -103,6 +104,7 @@ def test_a_coin_is_given_back_by_hand(ada: Customer, monkeypatch: pytest.MonkeyP
 def test_a_chargeback_is_recorded_by_hand(ada: Customer) -> None:
     """It is shown as what it was."""
     order = ada.bought()
+    ada.world.pass_ms(1)
     refunded(ada, order.id, payment_id(order), manual=True, kind=CHARGEBACK)
     assert ada.state(order) == CHARGED_BACK
     assert ada.postings[1:] == [("chargeback", -100)]

@@ -62,9 +62,9 @@ def forfeiture(dollars: int, expired_at_ms: int = 0) -> Entry:
     return entry._replace(expired_at_ms=expired_at_ms)
 
 
-def adjustment(dollars: int) -> Entry:
-    """A forfeiture that was given back."""
-    return Entry(KEY_ID, "ent_0", ADJUSTMENT, dollars * DOLLAR, NOW_MS)
+def adjustment(dollars: int, reverses: str = "ent_0") -> Entry:
+    """So much of a forfeiture was given back."""
+    return Entry(KEY_ID, "ent_9", ADJUSTMENT, dollars * DOLLAR, NOW_MS, reverses=reverses)
 
 
 def bought(of: Key, *, paid_at_ms: int = NOW_MS, extends: bool = True, since: Any = ()) -> Posting:
@@ -234,12 +234,11 @@ def undone(dollars: int, *since: Entry, available: int = 100, type: str = REFUND
         paid_at_ms=BEFORE_MS,
         credited_at_ms=CREDITED_MS,
         since=since,
-        entry_ids=IDS,
+        entry_ids=(*IDS, "ent_3", "ent_4", "ent_5"),
         now_ms=NOW_MS,
     )
 
 
-OWN = adjustment(7)._replace(at_ms=CREDITED_MS, payment_id=SOURCE.payment_id)
 CHARGED = Entry(KEY_ID, "req_0", CHARGE, -30 * DOLLAR, NOW_MS)
 
 
@@ -252,7 +251,11 @@ CHARGED = Entry(KEY_ID, "req_0", CHARGE, -30 * DOLLAR, NOW_MS)
         (100, (forfeiture(30, NOW_MS),), [(ADJUSTMENT, 30), (REFUND, -100)]),
         (20, (forfeiture(30, NOW_MS),), [(ADJUSTMENT, 20), (REFUND, -20)]),
         (100, (forfeiture(30),), [(ADJUSTMENT, 30), (REFUND, -100)]),
-        (100, (forfeiture(70, NOW_MS), forfeiture(60)), [(ADJUSTMENT, 100), (REFUND, -100)]),
+        (
+            100,
+            (forfeiture(70, NOW_MS), forfeiture(60)._replace(id="ent_8")),
+            [(ADJUSTMENT, 70), (ADJUSTMENT, 30), (REFUND, -100)],
+        ),
         # Given back before, by an earlier take-back: not again.
         (100, (forfeiture(30, NOW_MS), adjustment(30)), [(REFUND, -100)]),
         (100, (forfeiture(30, NOW_MS), adjustment(10)), [(ADJUSTMENT, 20), (REFUND, -100)]),
@@ -270,12 +273,11 @@ CHARGED = Entry(KEY_ID, "req_0", CHARGE, -30 * DOLLAR, NOW_MS)
             (forfeiture(30)._replace(at_ms=BEFORE_MS),),
             [(ADJUSTMENT, 30), (REFUND, -100)],
         ),
-        # What its own purchase gave back had been forfeited before it; another's counts.
-        (100, (OWN, forfeiture(30, NOW_MS)), [(ADJUSTMENT, 30), (REFUND, -100)]),
+        # What was given back of another forfeiture leaves this one as it is.
         (
             100,
-            (OWN._replace(payment_id="midtrans#p2"), forfeiture(30, NOW_MS)),
-            [(ADJUSTMENT, 23), (REFUND, -100)],
+            (adjustment(7, "ent_8"), forfeiture(30, NOW_MS)),
+            [(ADJUSTMENT, 30), (REFUND, -100)],
         ),
     ],
 )
@@ -308,11 +310,23 @@ def test_no_more_is_given_back_than_was_lost(
     dollars: int, lost: list[int], given_back: int
 ) -> None:
     """Nor than is taken: a take-back never makes a balance larger."""
-    since = [*(forfeiture(each, NOW_MS) for each in lost), adjustment(given_back)]
-    posting = undone(dollars, *since)
+    since = [
+        forfeiture(each, NOW_MS)._replace(id=f"ent_{number}") for number, each in enumerate(lost)
+    ]
+    posting = undone(dollars, *since, adjustment(given_back))
     assert -dollars * DOLLAR <= posting.amount_nano <= 0
     reversed_nano = posting.amount_nano + dollars * DOLLAR
-    assert reversed_nano == max(0, min(dollars, sum(lost) - given_back)) * DOLLAR
+    left = [max(0, lost[0] - given_back), *lost[1:]] if lost else []
+    assert reversed_nano == min(dollars, sum(left)) * DOLLAR
+
+
+def test_purchases_undone_in_either_order_leave_nothing_owed() -> None:
+    """Each adjustment names its forfeiture, so that none hides another from a later refund."""
+    first, second = forfeiture(100, NOW_MS), forfeiture(100, NOW_MS)._replace(id="ent_8")
+    (given_back, refund) = undone(100, first, second).entries
+    assert given_back.reverses == first.id
+    later = undone(100, second, given_back, refund)
+    assert shown(later) == [(ADJUSTMENT, 100), (REFUND, -100)]
 
 
 # ---------------------------------------------------------------------------------------- sweeps

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 ORDER_CREDITED = "order.credited"
 # What came beside the quote and is worth more than so many packages is looked at by a person.
 BESIDE_PACKAGES_MAX = 10
+# More forfeitures than expiries since one purchase, each with what a late hold gave back.
+ENTRIES_MAX = 16
 # No function runs for longer: an entry is dated by so much before it was posted, at most.
 RUN_MS_MAX = 15 * 60_000
 
@@ -282,8 +284,9 @@ def _entries_since(app: FullApp, key: Key, since_ms: int) -> Iterable[Entry]:
     return app.ledger.entries(key.id, from_ms=since_ms)
 
 
-def _entry_ids(app: FullApp, now_ms: int) -> tuple[str, str]:
-    return ids.entry_id(now_ms, app.entropy(16)), ids.entry_id(now_ms, app.entropy(16))
+def _entry_ids(app: FullApp, now_ms: int) -> list[str]:
+    """One for the movement, the others for what is forfeited or given back beside it."""
+    return [ids.entry_id(now_ms, app.entropy(16)) for _ in range(ENTRIES_MAX)]
 
 
 def _credited_event(order: Order, posting: Posting, payment: Payment, now_ms: int) -> Event:

@@ -1,6 +1,7 @@
 """Credit and its end: grants, trials, purchases, take-backs, expiry and deletion of a key."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from osiris.ledger.entry import ADJUSTMENT, FORFEITURE, GRANT, PURCHASE, Entry
@@ -77,7 +78,7 @@ def purchased(
     extends: bool,
     paid_at_ms: int,
     since: Iterable[Entry],
-    entry_ids: tuple[str, str],
+    entry_ids: Sequence[str],
     now_ms: int,
 ) -> Posting:
     """Credit that was paid for. It moves the expiry when it `extends`, or when the credit expired.
@@ -87,13 +88,9 @@ def purchased(
     expired by then is forfeited before.
     """
     expired = key.expires_at_ms <= now_ms
-    lost_nano = forfeited_nano(
-        entry
-        for entry in since
-        if entry.type == ADJUSTMENT
-        or (paid_at_ms < entry.expired_at_ms < months_later(paid_at_ms, MONTHS_A_PURCHASE))
-    )
-    aside = _reversed(key, source, lost_nano, entry_ids[1], now_ms)
+    ends_at_ms = months_later(paid_at_ms, MONTHS_A_PURCHASE)
+    lost = [loss for loss in _lost(since) if paid_at_ms < loss.entry.expired_at_ms < ends_at_ms]
+    aside = _reversed(key, source, lost, None, entry_ids[1:], now_ms)
     if expired and paid_at_ms >= key.expires_at_ms and key.available_nano > 0:
         aside = _forfeited(key, entry_ids[1], EXPIRED, now_ms)
     purchase = _of(source, Entry(key.id, entry_ids[0], PURCHASE, amount_nano, now_ms))
@@ -112,26 +109,19 @@ def taken_back(
     paid_at_ms: int,
     credited_at_ms: int,
     since: Iterable[Entry],
-    entry_ids: tuple[str, str],
+    entry_ids: Sequence[str],
     now_ms: int,
 ) -> Posting:
     """A refund or chargeback. What was forfeited `since` the purchase was credited is given back
     before, up to the amount, so that nobody loses the same dollar twice; the balance may go below
     zero.
 
-    What the purchase's own transaction did is not of that time: it forfeited credit that had
-    expired when this was paid, or gave back what was forfeited before. A deletion always is, even
-    one whose entry is dated before, when it began: nothing is credited after it.
+    What the purchase's own transaction forfeited is not of that time: it had expired before. A
+    deletion always is, even one whose entry is dated before, when it began: nothing is credited
+    after it.
     """
-    lost = (
-        entry
-        for entry in since
-        if (entry.at_ms >= credited_at_ms or entry.reason == KEY_DELETED)
-        and not 0 < entry.expired_at_ms <= paid_at_ms
-        and not (entry.payment_id == source.payment_id and entry.at_ms == credited_at_ms)
-    )
-    lost_nano = min(amount_nano, forfeited_nano(lost))
-    aside = _reversed(key, source, lost_nano, entry_ids[1], now_ms)
+    lost = [loss for loss in _lost(since) if _is_after(loss.entry, paid_at_ms, credited_at_ms)]
+    aside = _reversed(key, source, lost, amount_nano, entry_ids[1:], now_ms)
     entry = _of(source, Entry(key.id, entry_ids[0], type, -amount_nano, now_ms))
     return Posting((*aside, entry), key.expires_at_ms)
 
@@ -153,13 +143,52 @@ def _forfeited(key: Key, entry_id: str, reason: str, now_ms: int) -> tuple[Entry
     return (entry._replace(expired_at_ms=expired_at_ms),)
 
 
+class _Loss(NamedTuple):
+    """A forfeiture, and what of it was not given back yet."""
+
+    entry: Entry
+    left_nano: int
+
+
+def _lost(entries: Iterable[Entry]) -> list[_Loss]:
+    """The forfeitures among these entries of which something is left, oldest first."""
+    listed = list(entries)
+    given_nano: Counter[str] = Counter()
+    for entry in listed:
+        if entry.type == ADJUSTMENT:
+            given_nano[entry.reverses] += entry.amount_nano
+    losses = [
+        _Loss(entry, -entry.amount_nano - given_nano[entry.id])
+        for entry in listed
+        if entry.type == FORFEITURE
+    ]
+    return [loss for loss in losses if loss.left_nano > 0]
+
+
+def _is_after(forfeiture: Entry, paid_at_ms: int, credited_at_ms: int) -> bool:
+    if forfeiture.reason == KEY_DELETED:
+        return True
+    return forfeiture.at_ms > credited_at_ms and forfeiture.expired_at_ms > paid_at_ms
+
+
 def _reversed(
-    key: Key, source: Source, amount_nano: int, entry_id: str, now_ms: int
+    key: Key,
+    source: Source,
+    lost: Iterable[_Loss],
+    most_nano: int | None,
+    entry_ids: Iterable[str],
+    now_ms: int,
 ) -> tuple[Entry, ...]:
-    if amount_nano <= 0:
-        return ()
-    entry = Entry(key.id, entry_id, ADJUSTMENT, amount_nano, now_ms, reason=FORFEITURE_REVERSED)
-    return (_of(source, entry),)
+    """Adjustments that give these losses back, oldest first, up to so much (None: all)."""
+    entries = []
+    for loss, entry_id in zip(lost, entry_ids, strict=False):
+        nano = loss.left_nano if most_nano is None else min(loss.left_nano, most_nano)
+        if nano <= 0:
+            break
+        entry = Entry(key.id, entry_id, ADJUSTMENT, nano, now_ms, reason=FORFEITURE_REVERSED)
+        entries.append(_of(source, entry._replace(reverses=loss.entry.id)))
+        most_nano = None if most_nano is None else most_nano - nano
+    return tuple(entries)
 
 
 def _of(source: Source, entry: Entry) -> Entry:

@@ -43,7 +43,7 @@ class Entry(NamedTuple):
     """`amount_nano` is signed: what the entry adds to the key's balance.
 
     What a payment brought or took names its order and the payment ("midtrans#…"); a forfeiture of
-    expired credit, the expiry.
+    expired credit, the expiry; an adjustment, the id of the forfeiture that it gives back.
     """
 
     key_id: str
@@ -56,6 +56,7 @@ class Entry(NamedTuple):
     order_id: str = ""
     payment_id: str = ""
     expired_at_ms: int = 0
+    reverses: str = ""
 
     @property
     def cost_nano(self) -> int:

@@ -22,7 +22,7 @@ _ABSENT: Item = {
     "forfeited_nano": 0,
 }
 _LISTS = ("tokens", "prices")
-_FACTS = {"reason": "", "order_id": "", "payment_id": "", "expired_at_ms": 0}
+_FACTS = {"reason": "", "order_id": "", "payment_id": "", "expired_at_ms": 0, "reverses": ""}
 
 
 def key_pk(key_id: str) -> str:
