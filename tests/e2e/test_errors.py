@@ -40,8 +40,9 @@ def told() -> Iterator[dict[str, list[str]]]:
     yield {"secrets": []}
 
 
-# Not errors of /v1: those of /api/keys (test_keys_api.py, tests/handlers) and the operator's. And
-# the deadline, which only a stream lives to see (test_cut_short.py).
+# Not errors of /v1: those of /api/keys (test_keys_api.py, tests/handlers) and the operator's; those
+# of money in, all of payment_errors (test_topups.py, tests/handlers). And the deadline, which only
+# a stream lives to see (test_cut_short.py).
 ELSEWHERE = {
     "changed_meanwhile",
     "confirmation_required",
@@ -58,8 +59,8 @@ PAID_TWICE = {"a broken answer", "silence"}
 
 
 def leaves(kind: type[errors.OsirisError]) -> set[str]:
-    """The codes of the error tree."""
-    below = kind.__subclasses__()
+    """The codes of the error tree's leaves but those of money in."""
+    below = [part for part in kind.__subclasses__() if part.__module__ == errors.__name__]
     return {kind.code} if not below else set().union(*map(leaves, below))
 
 
