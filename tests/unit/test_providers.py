@@ -37,6 +37,8 @@ def test_orders_go_to_those_that_settings_name() -> None:
     assert made.name_for(QRIS) == "midtrans"
     with pytest.raises(PaymentsNotOffered):
         made.name_for(CRYPTO)
+    with pytest.raises(PaymentsNotOffered):
+        providers(OSIRIS_QRIS_PROVIDER="nowpayments").name_for(QRIS)
 
 
 def test_one_that_no_setting_names_any_more_is_still_asked() -> None:

@@ -44,6 +44,8 @@ class Providers:
         name = self._names[method]
         if name == NONE:
             raise PaymentsNotOffered(param="method")
+        if self.of(name).method != method:
+            raise PaymentsNotOffered(param="method", details=f"{name} takes no {method}")
         return name
 
     def of(self, name: str) -> Provider:
