@@ -65,6 +65,11 @@ def _quoted(app: FullApp) -> Quoted | None:
         return None
 
 
+def _age_minutes(app: FullApp, rate: KeptRate) -> int | None:
+    """None for one that was never read; 0 for a day's rate before the hour that it is dated to."""
+    return max(0, (app.now_ms() - rate.at_ms) // MINUTE_MS) if rate.at_ms else None
+
+
 def _age_ms_max(settings: Settings) -> int:
     return settings.rate_age_hours * HOUR_MS
 
@@ -94,7 +99,7 @@ def _source(app: FullApp, rate: KeptRate, quoted: Quoted | None) -> dict[str, An
         "source": rate.source,
         "rupiah_per_dollar": format(rate.rupiah_per_dollar, "f") if rate.at_ms else None,
         "at": time_json(rate.at_ms),
-        "age_minutes": (app.now_ms() - rate.at_ms) // MINUTE_MS if rate.at_ms else None,
+        "age_minutes": _age_minutes(app, rate),
         "state": state,
         "relied_on": state in (SOLD_AT, COMPARED),
     }
