@@ -133,3 +133,28 @@ def test_a_quote_ends_no_later_than_its_provider_says(
         provider, "start", lambda bill: start(bill)._replace(expires_at_ms=early_ms)
     )
     assert ada.order(method=method).expires_at_ms == early_ms
+
+
+def test_a_payment_without_a_time_came_when_we_heard(
+    ada: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within the quote's life it buys at the quote, whatever the coin is worth by then."""
+    provider = ada.money.providers.crypto
+    monkeypatch.setattr(provider, "coin_dollars", provider.coin_dollars)
+    order = ada.order(method=CRYPTO)
+    ada.pay(order)
+    provider.change(payment_id(order), paid_at_ms=0)
+    provider.coin_dollars *= Decimal("0.5")
+    ada.told(order)
+    assert ada.dollars == 100
+
+
+def test_new_deposits_are_asked_about_before_old_ones(ada: Customer) -> None:
+    """However many were made to one address, and though no webhook told of any."""
+    order = ada.bought(method=CRYPTO)
+    provider = ada.provider(order)
+    for _ in range(2):
+        for _ in range(15):
+            provider.deposit(payment_id(order), Decimal("0.001"))
+        order = ada.watched(order, after_ms=DAY_MS)
+    assert ada.dollars == 100 + 30 * 50

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from osiris.flows import keys
+from osiris.flows.audit import audit
+from osiris.flows.credit import grant
+from osiris.flows.expiry import sweep
+from osiris.flows.orders import newest
 from osiris.flows.watch import SILENT_MAX, watch
 from osiris.ledger.order import CRYPTO
 from osiris.store.order_items import order_pk
 from osiris.store.values import typed
-from tests.flows.topup_customer import MINUTE_MS, Customer
+from tests.flows.topup_customer import DAY_MS, DOLLAR, MINUTE_MS, Customer
 
 if TYPE_CHECKING:
     from osiris.ledger.order import Order
@@ -83,3 +87,36 @@ def test_a_silent_provider_is_left_alone_for_the_run(ada: Customer) -> None:
     qris.away = False
     ada.world.pass_ms(MINUTE_MS)
     assert watch(app).failed == 0
+
+
+def test_the_operator_sees_an_order_that_nobody_can_read(ada: Customer) -> None:
+    """The audit tells of its sums, and the list shows it, wrong as it is."""
+    order, app = ada.order(), ada.world.app
+    spoil(ada, order, "SET credited_nano = :value", -1)
+    assert {(found.subject, found.what) for found in audit(app).differences} == {
+        (order.id, "credited_nano")
+    }
+    assert [listed.id for listed in newest(app, most=9)] == [order.id]
+    spoil(ada, order, "SET credited_nano = :value", 0)
+
+
+def test_a_key_that_nobody_can_read_stops_no_sweep(ada: Customer) -> None:
+    """Its owner is warned as the others are, and it is left when it expires."""
+    app = ada.world.app
+    key_ids = [ada.key_id, keys.create(app, "ada", name="other").key.id]
+    for key_id in key_ids:
+        grant(app, key_id, amount_nano=DOLLAR, days=1)
+    pk = {"pk": typed(f"key#{key_ids[0]}")}
+    change = {
+        "TableName": "KeysTable",
+        "Key": pk,
+        "UpdateExpression": "SET available_nano = available_nano + :by",
+    }
+    call = ada.world.transport.inner.call
+    call("UpdateItem", change | {"ExpressionAttributeValues": {":by": typed(5)}})
+    ada.world.pass_ms(MINUTE_MS)
+    assert sweep(app).warned == len(key_ids)
+    ada.world.pass_ms(2 * DAY_MS)
+    done = sweep(app)
+    assert (done.forfeited, done.failed) == (1, 1)
+    call("UpdateItem", change | {"ExpressionAttributeValues": {":by": typed(-5)}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from osiris.flows import expiry, payment
@@ -97,7 +98,8 @@ def reckoned_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     bought = purchase.bought
 
     def anew(order: Any, part: Any, status: Any, before: Any) -> Any:
-        return bought(order, part, status, None)
+        unreckoned = before._replace(received=Decimal(0), bought_nano=0)
+        return bought(order, part, status, unreckoned)
 
     monkeypatch.setattr(purchase, "bought", anew)
 

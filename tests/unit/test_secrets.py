@@ -69,3 +69,12 @@ def test_without_an_earlier_text_there_is_none() -> None:
     """SSM out of reach at the first read is told."""
     with pytest.raises(StoreUnavailable):
         reader(OUT_OF_REACH).read("openai", 0)
+
+
+def test_a_secret_that_is_not_there_is_asked_for_now_and_then() -> None:
+    """Whoever may make us ask, SSM hears of it once in ten seconds; one that came is used then."""
+    secrets = reader(GONE, found("new"))
+    for at_ms in (0, READ_AGAIN_MS - 1):
+        with pytest.raises(UpstreamRefusedUs):
+            secrets.read("openai", at_ms)
+    assert secrets.read("openai", READ_AGAIN_MS) == "new"

@@ -55,10 +55,10 @@ def _audit_payment(
     for _ in range(READS_MAX):
         if not found:
             break
-        payment = app.orders.payment(payment_id)
+        payment = app.orders.payment_as_stored(payment_id)
         key_ids |= {payment.key_id} - {""} if payment else set()
         found = payment_differences(payment_id, payment, _paid_nano(app, payment_id, key_ids))
-        if app.orders.payment(payment_id) == payment:
+        if app.orders.payment_as_stored(payment_id) == payment:
             break
     return found
 
@@ -74,13 +74,13 @@ def _audit_order(
     for _ in range(READS_MAX):
         if not found:
             break
-        order = app.orders.read(order_id)
+        order = app.orders.read_as_stored(order_id)
         if order is not None:
             # Those that it does not name, too: it may have forgotten one.
             payment_ids = order.payment_ids | set(map(full_id, payments))
-            payments = [read for id in payment_ids if (read := app.orders.payment(id))]
+            payments = [read for id in payment_ids if (read := app.orders.payment_as_stored(id))]
         found = _order_differences(order_id, order, payments)
-        if app.orders.read(order_id) == order:
+        if app.orders.read_as_stored(order_id) == order:
             break
     return found
 

@@ -100,9 +100,9 @@ def create(
 
     `email` is the owner's verified address, kept where this stack sends mails.
 
-    Raises InvalidRequest, KeyNotFound or TrialNotToppedUp; OrderOpen; IdempotencyMismatch;
-    PaymentsNotOffered, BillRefused, RateUnavailable or ProviderUnavailable, when nothing was
-    ordered.
+    Raises InvalidRequest, KeyNotFound or TrialNotToppedUp; OrderOpen or TooManyOrders;
+    IdempotencyMismatch; PaymentsNotOffered, BillRefused, RateUnavailable or ProviderUnavailable,
+    when nothing was ordered.
     """
     dollars = quote.chosen(app, wish.package)
     key = keys.read(app, account_id, wish.key_id)

@@ -44,10 +44,11 @@ class Bought(NamedTuple):
     beside: Decimal
 
 
-def problem(order: Order, part: Part, status: PaymentStatus, before: Payment | None = None) -> str:
+def problem(order: Order, part: Part, status: PaymentStatus, before: Payment | None) -> str:
     """Why a person has to look at this before anything moves; empty when nobody has.
 
-    `before` is what we hold of the payment. One that a person has given a value is moved as ever.
+    `before` is what we hold of the payment. One that has bought something, by its figures or by a
+    person's word, is held against the order no more.
     """
     if status.state == UNKNOWN:
         return STATE_UNKNOWN
@@ -67,19 +68,15 @@ def problem(order: Order, part: Part, status: PaymentStatus, before: Payment | N
     return "" if status.currency == order.coin else CURRENCY_DIFFERS
 
 
-def bought(order: Order, part: Part, status: PaymentStatus, before: Payment | None) -> Bought:
+def bought(order: Order, part: Part, status: PaymentStatus, before: Payment) -> Bought:
     """What this payment has bought by now, given what was known of it `before`."""
-    if status.state != RECEIVED or status.received <= 0:
-        return Bought(before.bought_nano if before else 0, _NOTHING)
-    known = before.received if before else _NOTHING
-    if before is not None and status.received <= known:
+    if status.state != RECEIVED or status.received <= before.received:
         return Bought(before.bought_nano, _NOTHING)
     if order.method != CRYPTO:
         return Bought(_for_rupiah(part, status.received), _NOTHING)
-    if known > 0:
-        assert before is not None
-        return Bought(before.bought_nano, status.received - known)
-    return _for_coin(order, part, status, before)
+    if before.received > 0:
+        return Bought(before.bought_nano, status.received - before.received)
+    return _for_coin(order, part, status, before.seen_at_ms)
 
 
 def keeps_alive(order: Order, payment: Payment) -> bool:
@@ -98,9 +95,8 @@ def _for_rupiah(part: Part, received: Decimal) -> int:
     return share(part.credit_nano, received, price)
 
 
-def _for_coin(order: Order, part: Part, status: PaymentStatus, before: Payment | None) -> Bought:
-    seen_at_ms = before.seen_at_ms if before else status.paid_at_ms
-    in_time = 0 < seen_at_ms <= order.expires_at_ms + SEEN_LATE_MS_MAX
+def _for_coin(order: Order, part: Part, status: PaymentStatus, seen_at_ms: int) -> Bought:
+    in_time = seen_at_ms <= order.expires_at_ms + SEEN_LATE_MS_MAX
     is_quoted = not status.parent_id and status.currency == order.coin and status.asked > 0
     if not (is_quoted and in_time):
         return Bought(0, status.received)

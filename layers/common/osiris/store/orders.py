@@ -85,6 +85,16 @@ class Orders(NewOrders):
         item = self._item(payment_pk(payment_id))
         return None if item is None else payment_of(item)
 
+    def read_as_stored(self, order_id: str) -> Order | None:
+        """The order as it is now, right or wrong: for the audit."""
+        item = self._item(order_pk(order_id))
+        return None if item is None else order_as_stored(item)
+
+    def payment_as_stored(self, payment_id: str) -> Payment | None:
+        """A payment as it is now, right or wrong."""
+        item = self._item(payment_pk(payment_id))
+        return None if item is None else payment_as_stored(item)
+
     def payments(self, order: Order) -> list[Payment]:
         """The order's payments (consistent), in the order in which they showed up."""
         wanted = [{"pk": typed(payment_pk(id))} for id in sorted(order.payment_ids)][:_BATCH_MAX]
