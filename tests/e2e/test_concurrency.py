@@ -33,6 +33,9 @@ def at_once(calls: int, call: Callable[[int], Any], *, callers: int | None = Non
         return list(pool.map(call, range(calls)))
 
 
+RACES_MAX = 3
+
+
 def codes(answers: list[httpx.Response]) -> Counter[str]:
     """How often each outcome came: "" for a good answer, else the error's code."""
     return Counter(
@@ -42,12 +45,16 @@ def codes(answers: list[httpx.Response]) -> Counter[str]:
 
 def test_exactly_as_many_as_the_limit_are_admitted(harness: Harness) -> None:
     """Sixty at once on a limit of forty: forty answers, each charged once, and twenty 429."""
-    secret = harness.new_key(dollars="1000")
     # Half of the processes start before, the others with the race: all at once they might take
-    # longer than Lambda gives them.
-    at_once(30, lambda _: harness.get(secret, "key"))
-    before = len(harness.simulator.requests)
-    answers = at_once(60, lambda _: harness.chat(secret, "[sim output=5]", max_tokens=5))
+    # longer than Lambda gives them. On a busy machine the emulated DynamoDB may still be out of
+    # reach for some: the race is then run anew, on another key.
+    at_once(30, lambda _: harness.get(harness.stack.api_key, "key"))
+    for _ in range(RACES_MAX):
+        secret = harness.new_key(dollars="1000")
+        before = len(harness.simulator.requests)
+        answers = at_once(60, lambda _: harness.chat(secret, "[sim output=5]", max_tokens=5))  # noqa: B023
+        if "store_unavailable" not in codes(answers):
+            break
     assert codes(answers) == {"": LIMIT, "rate_limit_exceeded": 60 - LIMIT}
     refused = [answer for answer in answers if not answer.is_success]
     assert all(1 <= int(answer.headers["Retry-After"]) <= 60 for answer in refused)
