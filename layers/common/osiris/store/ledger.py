@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from osiris.errors import StoreUnavailable
 from osiris.ids import time_text
+from osiris.ledger.key import ACCOUNT_KEYS_MAX
 from osiris.store.items import entry_item, entry_of, entry_sort_key
 from osiris.store.transport import ConditionFailed
 from osiris.store.values import typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from osiris.ledger.entry import Entry
     from osiris.store.transport import Payload, Transport
@@ -19,6 +21,11 @@ RECORD_CONDITIONS = {
     # The first writer decides what a request cost.
     "entry_is_new": "attribute_not_exists(entry_id)",
 }
+
+# Entries that a BatchGetItem left out are asked for again so often.
+_READS_MAX = 5
+# After every id.
+_LAST = "z" * 8
 
 
 class Ledger:
@@ -59,13 +66,63 @@ class Ledger:
         item = answer.get("Item")
         return None if item is None else entry_of(item)
 
-    def entries(
-        self, key_id: str, *, from_ms: int = 0, until_ms: int | None = None
-    ) -> Iterator[Entry]:
-        """A key's entries whose ids were made in [from_ms, until_ms), oldest first (consistent)."""
+    def find(self, key_ids: Collection[str], entry_id: str) -> Entry | None:
+        """The entry of this id, whichever of an account's keys it is of (consistent), or None."""
+        assert len(key_ids) <= ACCOUNT_KEYS_MAX
+        sort_key = typed(entry_sort_key(entry_id))
+        wanted = [{"key_id": typed(key_id), "entry_id": sort_key} for key_id in sorted(key_ids)]
+        found: list[Entry] = []
+        for _ in range(_READS_MAX):
+            if not wanted:
+                break
+            request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
+            answer = self._transport.call("BatchGetItem", {"RequestItems": request})
+            found += map(entry_of, answer["Responses"].get(self._table, []))
+            wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        if wanted:
+            raise StoreUnavailable(details="BatchGetItem left entries out")
+        # The id of a charge and that of another entry may differ in their prefix alone.
+        return next((entry for entry in found if entry.id == entry_id), None)
+
+    def page(self, key_id: str, *, before_id: str | None, most: int) -> list[Entry]:
+        """So many of a key's entries, newest first, that are older than this one (consistent).
+
+        Fewer only where there are no more. `before_id` None begins with the newest.
+        """
         payload: Payload = {
             "TableName": self._table,
             "ConsistentRead": True,
+            "ScanIndexForward": False,
+            "KeyConditionExpression": "key_id = :key AND entry_id < :before",
+            "ExpressionAttributeValues": {
+                ":key": typed(key_id),
+                ":before": typed(_LAST if before_id is None else entry_sort_key(before_id)),
+            },
+        }
+        found: list[Entry] = []
+        # DynamoDB ends a page early at 1 MB.
+        while len(found) < most:
+            payload["Limit"] = most - len(found)
+            answer = self._transport.call("Query", payload)
+            found += map(entry_of, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                break
+            payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return found
+
+    def entries(
+        self,
+        key_id: str,
+        *,
+        from_ms: int = 0,
+        until_ms: int | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[Entry]:
+        """A key's entries whose ids were made in [from_ms, until_ms), in order (consistent)."""
+        payload: Payload = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "ScanIndexForward": not newest_first,
             "KeyConditionExpression": "key_id = :key AND entry_id BETWEEN :from AND :until",
             "ExpressionAttributeValues": {
                 ":key": typed(key_id),
@@ -79,6 +136,3 @@ class Ledger:
             if "LastEvaluatedKey" not in answer:
                 return
             payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-
-_LAST = "z" * 8

@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from osiris.ids import KEY_ID_LENGTH
-from osiris.ledger.rollup import Rollup
+from osiris.ledger.rollup import HOUR_MS, Rollup
+from osiris.money import ceil_div
 from osiris.store.values import plain_item, typed, typed_item
 from osiris.usage import Tokens
 
@@ -29,16 +30,27 @@ class UsageRollups:
 
     def put(self, rollup: Rollup) -> None:
         """Write a rollup; every run writes the same."""
-        hour = time.strftime("%Y-%m-%dT%H", time.gmtime(rollup.hour_ms // 1000))
-        attributes = rollup._asdict() | {"hour_model": f"{hour}#{rollup.model}"}
+        hour_model = f"{_hour_text(rollup.hour_ms)}#{rollup.model}"
+        attributes = rollup._asdict() | {"hour_model": hour_model}
         self._transport.call("PutItem", {"TableName": self._table, "Item": typed_item(attributes)})
 
-    def of_key(self, key_id: str) -> Iterator[Rollup]:
-        """A key's rollups, oldest hour first."""
+    def of_key(
+        self, key_id: str, *, from_ms: int = 0, until_ms: int | None = None
+    ) -> Iterator[Rollup]:
+        """A key's rollups of the hours that begin in [from_ms, until_ms), in order (consistent).
+
+        There is one for each hour and model that was used in it.
+        """
         payload: Payload = {
             "TableName": self._table,
-            "KeyConditionExpression": "key_id = :key",
-            "ExpressionAttributeValues": {":key": typed(key_id)},
+            "ConsistentRead": True,
+            # An hour's text comes before that of its rollups, and after those of the hour before.
+            "KeyConditionExpression": "key_id = :key AND hour_model BETWEEN :from AND :until",
+            "ExpressionAttributeValues": {
+                ":key": typed(key_id),
+                ":from": typed(_hour_text(from_ms)),
+                ":until": typed(_LAST if until_ms is None else _hour_text(until_ms)),
+            },
         }
         while True:
             answer = self._transport.call("Query", payload)
@@ -63,3 +75,13 @@ class UsageRollups:
         """Remember it. A run beside this one may set it back: hours are then rolled up again."""
         item = typed_item({**_PROGRESS, "until_ms": until_ms})
         self._transport.call("PutItem", {"TableName": self._table, "Item": item})
+
+
+# After every hour's text.
+_LAST = "9999-12-31T24"
+
+
+def _hour_text(at_ms: int) -> str:
+    """The first hour that begins then or later."""
+    hour_s = ceil_div(at_ms, HOUR_MS) * HOUR_MS // 1000
+    return time.strftime("%Y-%m-%dT%H", time.gmtime(hour_s))
