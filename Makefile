@@ -52,6 +52,14 @@ deploy: .venv-sam/.osiris ## build and deploy to AWS with your credentials
 		-s .aws-sam/build/CommonLayer -p /opt .aws-sam/build/CommonLayer
 	.venv-sam/bin/sam deploy
 
+.PHONY: words
+words: $(VENV)/.osiris-dev ## collect the pages' texts into the translations
+	@mkdir -p .local
+	$(VENV)/bin/pybabel -q extract -F pyproject.toml -k N_ -k text -o .local/messages.pot \
+		--add-location=never --sort-by-file --project=osiris --version=1 .
+	$(VENV)/bin/pybabel -q update -i .local/messages.pot -d layers/common/osiris/web/locale \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=100
+
 .PHONY: lock
 lock: $(UV) ## write requirements/*.txt and the layer's requirements.txt anew
 	$(COMPILE) layers/common/pyproject.toml -o layers/common/requirements.txt

@@ -19,6 +19,7 @@ from osiris.app.full import wired
 from osiris.app.lean import now_ms, sleep_ms
 from osiris.errors import InvalidRequest
 from osiris.flows import credit, keys, models
+from osiris.identity.session_keys import KEYS_SECRET, rotated
 from osiris.ledger.key import LIVE
 from osiris.money import dollars_from_nano, nano_from_dollars
 from osiris.settings import from_environ
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _MODELS_FILE = Path(__file__).parents[1] / "models.yaml"
 _KEY_NAME = "demo"
 _KEY_FILE = "demo-key"
+_SESSION_KEYS_FILE = "session-keys"
 _CREDIT_NANO = nano_from_dollars("100")
 _CREDIT_DAYS = 30
 _MODEL = "deepseek-v3"  # the cheapest of the mission's two examples
@@ -73,7 +75,12 @@ def seed_demo(
     app = _app(cloud, environment)
     served = _apply_models(app, upstreams)
     writes = SecretWrites(cloud.client("ssm"), app.settings)
-    for name, text in {**upstreams.secrets(served), **payment_secrets}.items():
+    given = {
+        **upstreams.secrets(served),
+        **payment_secrets,
+        KEYS_SECRET: _session_keys(state),
+    }
+    for name, text in given.items():
         writes.put(name, text)
     secret = _usable_secret(app, state, account_id)
     key = _funded(app, secret)
@@ -99,6 +106,15 @@ def _app(cloud: LocalCloud, environment: Mapping[str, str]) -> FullApp:
         entropy=os.urandom,
         sleep_ms=sleep_ms,
     )
+
+
+def _session_keys(state: StateDirectory) -> str:
+    """What sessions are sealed with: kept, so that a restart signs nobody out."""
+    kept = state.read(_SESSION_KEYS_FILE)
+    if kept is None:
+        kept = rotated("")
+        state.write(_SESSION_KEYS_FILE, kept)
+    return kept
 
 
 def _usable_secret(app: FullApp, state: StateDirectory, account_id: str) -> str:

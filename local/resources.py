@@ -110,6 +110,9 @@ def _user_pool_client(
     found = client.list_user_pool_clients(UserPoolId=pool_id, MaxResults=_LIST_PAGE)
     for existing in found["UserPoolClients"]:
         if existing["ClientName"] == name:
+            # On another port people come back to another place.
+            changed = _accepted(client, "UpdateUserPoolClient", properties)
+            client.update_user_pool_client(**changed, ClientId=existing["ClientId"])
             return {"Ref": existing["ClientId"], "ClientId": existing["ClientId"]}
     settings = _accepted(client, "CreateUserPoolClient", properties) | {"ClientName": name}
     created = client.create_user_pool_client(**settings)["UserPoolClient"]

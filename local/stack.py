@@ -28,6 +28,7 @@ from local.front import Front, PortTaken
 from local.function_log import FunctionLog
 from local.payment_simulators import PaymentWorld, start_simulators
 from local.resources import create_missing
+from local.sign_in_pages import SignInPages
 from local.state import STATE_DIR, StateDirectory, is_free
 from local.template import Template
 from local.token import demo_password, ensure_demo_user, sign_in
@@ -76,6 +77,7 @@ class LocalStack:
         self.upstream_url = upstream_url or ""
         self._given_payments = payments
         self.payments: PaymentWorld
+        self.sign_in_pages: SignInPages
         self.demo = NO_DEMO
         self.front: Front
         self._function_environment = dict(function_environment or {})
@@ -126,8 +128,14 @@ class LocalStack:
 
         The issuer has AWS's name here too, but its keys are at the local cloud.
         """
-        jwks_url = self.cloud.jwks_url(self._values["UserPool"])
-        return {"OSIRIS_OIDC_JWKS_URL": jwks_url, **self.payments.environment}
+        pages_url = self.sign_in_pages.url
+        return {
+            "OSIRIS_OIDC_JWKS_URL": self.cloud.jwks_url(self._values["UserPool"]),
+            "OSIRIS_OIDC_AUTHORIZE_URL": f"{pages_url}/oauth2/authorize",
+            "OSIRIS_OIDC_TOKEN_URL": f"{pages_url}/oauth2/token",
+            "OSIRIS_OIDC_LOGOUT_URL": f"{pages_url}/logout",
+            **self.payments.environment,
+        }
 
     def token(self) -> str:
         """A fresh ID token of the demo account."""
@@ -157,7 +165,15 @@ class LocalStack:
                 self.payments = self._given_payments
             ending.callback(self.cloud.stop)
             self.cloud.start(lock=lock)
+            self.template = self.template.given({"SiteUrl": self.url})
             self._values = create_missing(self.cloud, self.template)
+            self.sign_in_pages = SignInPages(
+                cloud_endpoint=self.cloud.endpoint,
+                pool_id=self._values["UserPool"],
+                client_factory=self.cloud.client,
+                port=self.state.port("sign-in"),
+            )
+            ending.enter_context(self.sign_in_pages)
             account = self._create_account()
             self.demo = self._seeded(account)
             self._start_front(ending)  # last: who is answered finds everything in place

@@ -75,6 +75,15 @@ class Template:
             region=region,
         )
 
+    def given(self, parameters: Mapping[str, str]) -> "Template":
+        """The same with these parameters on top. Errors: TemplateError."""
+        return Template(
+            self._body,
+            folder=self._folder,
+            parameters={**self._parameters, **parameters},
+            region=self._region,
+        )
+
     @property
     def resources(self) -> dict[str, Any]:
         """Every resource whose condition holds, as transformed and unevaluated."""

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 _TEXT = """\
 Osiris runs on this machine.
 
+  pages      {url}  (sign up with any e-mail)
   base URL   {base_url}
   API key    {api_key}
              {credit}
   models     {models}
-  dashboard  {url}/api/keys, with the bearer token that `make token` prints
-  top-ups    {url}/api/topups, with the same token
+  API        {url}/api/keys and {url}/api/topups, with the bearer token of `make token`
   payments   simulated: QRIS {midtrans}  coins {nowpayments}
   operator   source {env} && {osiris} --help
   logs       {logs}

@@ -119,7 +119,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
-    server_version = "payment-simulator"
+    server_version = "simulator"
     sys_version = ""
     disable_nagle_algorithm = True
     timeout = _IDLE_S_MAX

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from osiris.app.full import FullApp
@@ -19,6 +20,12 @@ class Ssm:
 
     def __init__(self) -> None:
         self.put: list[dict[str, Any]] = []
+
+    def get_parameter(self, **asked: Any) -> dict[str, Any]:
+        values = [one["Value"] for one in self.put if one["Name"] == asked["Name"]]
+        if not values:
+            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+        return {"Parameter": {"Value": values[-1]}}
 
     def put_parameter(self, **parameter: Any) -> dict[str, Any]:
         self.put.append(parameter)

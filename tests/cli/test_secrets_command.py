@@ -1,6 +1,9 @@
 """`osiris secrets set`: the text comes from standard input, and goes to SSM alone."""
 
+from itertools import pairwise
+
 import pytest
+from cryptography.fernet import Fernet
 
 from osiris.store.secrets import SECRET_BYTES_MAX
 from tests.cli.command import Run, WorldOperator
@@ -47,3 +50,33 @@ def test_the_text_is_never_an_argument(
     """A name is a name, and there is no place for the text on the command line."""
     assert run("secrets", "set", *arguments, given=TEXT).exit_code == 2
     assert operator.ssm.put == []
+
+
+def test_session_keys_are_made_and_change_without_a_break(
+    operator: WorldOperator, run: Run
+) -> None:
+    """What sealed before still opens, and what seals next was known a change before."""
+    texts = []
+    for version in range(1, 5):
+        ran = run("secrets", "rotate-session-keys")
+        assert ran == (
+            0,
+            "",
+            f"Set session-keys, version {version}. It is used within five minutes.\n",
+        )
+        texts.append(operator.ssm.put[-1]["Value"].split())
+    assert len(texts[0]) == 2
+    for before, after in pairwise(texts):
+        assert after[0] == before[1]
+        assert after[-1] == before[0]
+        assert after[1] not in before
+        assert len(set(after)) == 3
+
+
+def test_session_keys_are_never_told(operator: WorldOperator, run: Run) -> None:
+    """Programs learn the version alone."""
+    ran = run("secrets", "rotate-session-keys", "--json")
+    assert ran.json() == {"name": "session-keys", "version": 1}
+    for key in operator.ssm.put[-1]["Value"].split():
+        assert key not in ran.stdout + ran.stderr
+        Fernet(key)

@@ -31,6 +31,7 @@ FUNCTIONS = (
     "ReconcilerFunction",
     "TopupWebhookFunction",
     "TopupsFunction",
+    "WebFunction",
 )
 SENDER = "credit@osiris.example"
 READS_SECRETS = {("ssm", "ssm:GetParameter"), ("kms", "kms:Decrypt")}
@@ -143,12 +144,13 @@ def _needed(operation: str, payload: Payload) -> Iterator[tuple[str, str]]:
 
 
 class _Secrets:
-    def __init__(self, used: Recorder) -> None:
+    def __init__(self, used: Recorder, text: str) -> None:
         self._used = used
+        self._text = text
 
     def read(self, _name: str, _now_ms: int) -> str:
         self._used.use(*READS_SECRETS)
-        return "sk-upstream"
+        return self._text
 
 
 class _Providers:
@@ -188,9 +190,9 @@ class _Mails:
         self._used.use(SENDS_MAILS)
 
 
-def note_secrets(app: FullApp, used: Recorder) -> None:
-    """Let the app's upstreams' secrets be noted."""
-    app.secrets = cast("Secrets", _Secrets(used))
+def note_secrets(app: FullApp, used: Recorder, text: str = "sk-upstream") -> None:
+    """Let the app's reading of secrets be noted; each of them is this text."""
+    app.secrets = cast("Secrets", _Secrets(used, text))
 
 
 def note_money(app: FullApp, used: Recorder, money: Money) -> None:

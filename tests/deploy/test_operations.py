@@ -13,6 +13,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from osiris import telemetry
+from osiris.identity.session_keys import rotated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +103,36 @@ def test_the_events_get_the_answers_told(
     monkeypatch: pytest.MonkeyPatch, event: str, function: str, status: str, code: str
 ) -> None:
     """Each event of the table, given to its handler while no database can be reached."""
+    answer = answered(monkeypatch, function, event)
+    body = answer["body"] if isinstance(answer, dict) else b"".join(answer.body)
+    told = answer["statusCode"] if isinstance(answer, dict) else answer.status
+    assert (str(told), json.loads(body)["error"]["code"]) == (status, code)
+
+
+def test_the_pages_events_get_the_answers_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that the text names, likewise: the start page, and the way to the sign-in."""
+    told = section("Try a function in a container")
+    start = answered(monkeypatch, "WebFunction", "web_start.json")
+    assert "`web_start.json` has `WebFunction` answer 200 with the start page" in told
+    assert (start.status, dict(start.headers)["Content-Type"]) == (200, "text/html; charset=utf-8")
+    signed_out = answered(monkeypatch, "WebFunction", "web_keys_signed_out.json")
+    assert "`web_keys_signed_out.json` 303 to the sign-in" in told
+    location = dict(signed_out.headers)["Location"]
+    assert (signed_out.status, location) == (303, "/live/sign-in?next=%2Flive%2Fkeys")
+
+
+def test_after_a_leak_three_changes_of_the_session_keys_are_enough() -> None:
+    """As the page says: none of the keys that stood is left then, and two would not do."""
+    leaked = rotated(rotated(""))
+    once = rotated(leaked)
+    twice = rotated(once)
+    assert "After a leak run the command three times in a row" in PAGE.replace("\n", " ")
+    assert set(twice.split()) & set(leaked.split())
+    assert not set(rotated(twice).split()) & set(leaked.split())
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, function: str, event: str) -> Any:
+    """What the function's handler makes of an event while no database can be reached."""
     environment = {
         **{name: f"https://{name}.example" for name in ENVIRONMENT},
         "AWS_REGION": "us-east-1",
@@ -112,10 +143,7 @@ def test_the_events_get_the_answers_told(
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    answer = handler(function)(json.loads((REPOSITORY / "events" / event).read_text()), Context())
-    body = answer["body"] if isinstance(answer, dict) else b"".join(answer.body)
-    told = answer["statusCode"] if isinstance(answer, dict) else answer.status
-    assert (str(told), json.loads(body)["error"]["code"]) == (status, code)
+    return handler(function)(json.loads((REPOSITORY / "events" / event).read_text()), Context())
 
 
 ENVIRONMENT = (
@@ -123,9 +151,12 @@ ENVIRONMENT = (
     "OSIRIS_LEDGER_TABLE",
     "OSIRIS_CATALOGUE_TABLE",
     "OSIRIS_ORDERS_TABLE",
+    "OSIRIS_USAGE_TABLE",
     "OSIRIS_OIDC_ISSUER",
     "OSIRIS_OIDC_AUDIENCE",
     "OSIRIS_OIDC_JWKS_URL",
+    "OSIRIS_OIDC_AUTHORIZE_URL",
+    "OSIRIS_OIDC_TOKEN_URL",
 )
 
 

@@ -39,6 +39,8 @@ WILDCARDS_EXPLAINED = {
     "DecryptUpstreamSecrets": "the id of SSM's own key is not known; the conditions pin its alias",
     "ProviderSecrets": "as UpstreamSecrets: another provider has secrets of other names",
     "DecryptProviderSecrets": "as DecryptUpstreamSecrets",
+    "Secrets": "as ProviderSecrets; beside those the keys of sessions, and the issuer's secret",
+    "DecryptSecrets": "as DecryptUpstreamSecrets",
     "Mails": "verified is the sender or its domain, in SES's sandbox the recipient, too; the"
     " condition pins the sender",
 }

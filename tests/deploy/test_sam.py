@@ -57,6 +57,58 @@ def test_the_build_holds_what_lambda_starts(built_for_this_machine: Path) -> Non
     assert os.access(layer / "osiris/runtime/exec_wrapper", os.X_OK)
 
 
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_the_built_pages_are_whole(built_for_this_machine: Path, language: str) -> None:
+    """The handler answers a visitor of either language, given nothing but what was built.
+
+    It stands in for the deployed pages: ministack streams no route, and answers 500 on theirs. A
+    template, a style sheet, a translation or a package that the build left out is missed here.
+    """
+    event = json.loads((REPOSITORY / "events/web_start.json").read_text())
+    event["multiValueHeaders"]["Accept-Language"] = [language]
+    done = subprocess.run(
+        # -I and -S: not from this repository, nor from what is installed beside it.
+        [sys.executable, "-I", "-S", "-c", ANSWER, *PATHS_OF_LAMBDA],
+        cwd=built_for_this_machine,
+        env=PAGES_ENVIRONMENT,
+        input=json.dumps(event),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    status, headers, body = json.loads(done.stdout.splitlines()[-1])
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert f'<html lang="{language}">' in body
+    assert body.rstrip().endswith("</html>")
+
+
+# Where Lambda looks for modules, in its order, as seen from the build's folder.
+PATHS_OF_LAMBDA = ("WebFunction", "CommonLayer/python")
+# Prints what the handler makes of the event on standard input, on the last line.
+ANSWER = """
+import json, sys
+sys.path[:0] = sys.argv[1:]
+from handler import lambda_handler
+answer = lambda_handler(json.load(sys.stdin), None)
+body = b"".join(answer.body).decode()
+print(json.dumps([answer.status, dict(answer.headers), body]))
+"""
+PAGES_ENVIRONMENT = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # the discard port: nobody answers
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    **{
+        setting.variable: f"https://{setting.variable}.example"
+        for setting in SETTINGS.values()
+        if setting.default is None and setting.variable.startswith("OSIRIS_")
+    },
+}
+
+
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     state = StateDirectory(tmp_path_factory.mktemp("cloud"))
@@ -110,6 +162,7 @@ def test_the_outputs_say_all_that_an_operator_needs(stack: dict[str, Any]) -> No
         "LedgerTableName",
         "OperatorEnvironment",
         "OrdersTableName",
+        "PagesUrl",
         "SecretsPath",
         "SignInUrl",
         "TopupsUrl",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -30,7 +30,7 @@ DELIMITER = "\0" * 8
 class Seen(NamedTuple):
     status: int
     headers: dict[str, str]
-    body: Any
+    body: str
 
 
 def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -82,7 +82,7 @@ def answer_of(text: str) -> Seen:
     pairs = answer.get("headers") or {}
     pairs |= {name: values[-1] for name, values in answer.get("multiValueHeaders", {}).items()}
     headers = {name.lower(): str(value) for name, value in pairs.items()}
-    return Seen(answer["statusCode"], headers, json.loads(body if delimiter else answer["body"]))
+    return Seen(answer["statusCode"], headers, body if delimiter else answer["body"])
 
 
 @pytest.mark.usefixtures("engine")
@@ -102,5 +102,16 @@ def test_a_packaged_function_answers_without_a_database(
 ) -> None:
     """The build starts on Lambda's image, the proxy through its wrapper, and answers as it must."""
     seen = invoke(sam, built_for_this_machine, function, event)
-    assert (seen.status, seen.body["error"]["code"]) == (status, code)
+    assert (seen.status, json.loads(seen.body)["error"]["code"]) == (status, code)
     assert "x-request-id" in seen.headers
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_packaged_page_is_rendered_without_a_database(
+    sam: Sam, built_for_this_machine: Path
+) -> None:
+    """The pages start through the wrapper, too, with their templates, styles and translations."""
+    seen = invoke(sam, built_for_this_machine, "WebFunction", "web_start")
+    assert (seen.status, seen.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert seen.body.startswith("<!doctype html>")
+    assert seen.body.rstrip().endswith("</html>")

@@ -25,6 +25,7 @@ FUNCTIONS = (
     "ReconcilerFunction",
     "TopupWebhookFunction",
     "TopupsFunction",
+    "WebFunction",
 )
 
 Properties = dict[str, Any]
@@ -85,7 +86,7 @@ def test_the_dashboards_api_is_buffered(api: Api) -> None:
     """/api and the webhooks are served by functions with ordinary handlers."""
     served: dict[str | None, list[str]] = {}
     for route in api.routes:
-        if route.function and not route.path.startswith("/v1/"):
+        if route.function not in (None, "ProxyFunction", "WebFunction"):
             assert not route.streams
             served.setdefault(route.function, []).append(f"{route.method} {route.path}")
     assert {function: sorted(routes) for function, routes in served.items()} == {
@@ -221,15 +222,21 @@ def test_there_are_these_functions(template: Template) -> None:
 
 
 def test_the_wrapper_is_in_the_layer_and_can_be_run(template: Template) -> None:
-    """AWS_LAMBDA_EXEC_WRAPPER names an executable file of the layer: else Lambda ends with 126."""
-    found = [
-        properties["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]
-        for properties in of_type(template, "AWS::Lambda::Function").values()
-        if "AWS_LAMBDA_EXEC_WRAPPER" in properties["Environment"]["Variables"]
-    ]
-    assert found == ["/opt/python/osiris/runtime/exec_wrapper"]
-    wrapper = REPOSITORY / "layers/common" / found[0].removeprefix("/opt/python/")
-    assert os.access(wrapper, os.X_OK)
+    """AWS_LAMBDA_EXEC_WRAPPER names an executable file of the layer: else Lambda ends with 126.
+
+    The functions that stream are started by it, and no other.
+    """
+    started_by = {
+        name: properties["Environment"]["Variables"].get("AWS_LAMBDA_EXEC_WRAPPER")
+        for name, properties in of_type(template, "AWS::Lambda::Function").items()
+    }
+    wrapper = "/opt/python/osiris/runtime/exec_wrapper"
+    assert {name: path for name, path in started_by.items() if path is not None} == {
+        "ProxyFunction": wrapper,
+        "WebFunction": wrapper,
+    }
+    file = REPOSITORY / "layers/common" / wrapper.removeprefix("/opt/python/")
+    assert os.access(file, os.X_OK)
 
 
 def test_each_variable_is_a_setting_and_each_setting_a_variable(template: Template) -> None:
@@ -243,8 +250,15 @@ def test_each_variable_is_a_setting_and_each_setting_a_variable(template: Templa
 
 
 def test_the_templates_defaults_are_the_settings_defaults(template: Template) -> None:
-    """Whoever reads docs/settings.md reads what a stack with default parameters has."""
-    defaults = {setting.variable: setting.default for setting in SETTINGS.values()}
+    """Whoever reads docs/settings.md reads what a stack with default parameters has.
+
+    Sign-in's apart: by default those name the stack's own user pool.
+    """
+    defaults = {
+        setting.variable: setting.default
+        for setting in SETTINGS.values()
+        if not setting.variable.startswith("OSIRIS_OIDC_")
+    }
     for function in template.functions(physical_names(template)).values():
         for variable, value in function.environment.items():
             if defaults.get(variable) is not None:
@@ -316,21 +330,3 @@ def test_nothing_costs_by_the_hour(template: Template) -> None:
     assert not {kind for kind in kinds if kind.startswith(("AWS::EC2::", "AWS::ECS::"))}
     for function in of_type(template, "AWS::Lambda::Function").values():
         assert "SnapStart" not in function
-
-
-def test_another_issuer_takes_the_place_of_the_user_pool() -> None:
-    """With OidcIssuer there is no user pool, and that issuer's tokens are checked."""
-    given = {
-        "OidcIssuer": "https://id.example",
-        "OidcAudience": "osiris",
-        "OidcJwksUrl": "https://id.example/keys",
-    }
-    template = Template.load(REPOSITORY / "template.yaml", parameters=given)
-    kinds = {resource["Type"] for resource in template.resources.values()}
-    assert not {kind for kind in kinds if kind.startswith("AWS::Cognito::")}
-    functions = template.functions(physical_names(template))
-    for name in ("KeysFunction", "TopupsFunction"):
-        environment = functions[name].environment
-        assert environment["OSIRIS_OIDC_ISSUER"] == given["OidcIssuer"]
-        assert environment["OSIRIS_OIDC_AUDIENCE"] == given["OidcAudience"]
-        assert environment["OSIRIS_OIDC_JWKS_URL"] == given["OidcJwksUrl"]

@@ -9,11 +9,13 @@ OsirisError
 ├── AuthenticationFailed          401
 │   ├── MissingKey                     no key was sent
 │   ├── InvalidKey                     malformed, unknown, wrong or deleted: one answer for all four
-│   └── InvalidToken                   a dashboard token that does not hold
+│   ├── InvalidToken                   a dashboard token that does not hold
+│   └── SignInFailed                   a sign-in on the pages that did not come to its end
 ├── PaymentRequired               402
 │   ├── InsufficientBalance            the balance is used up
 │   └── CreditExpired                  there is credit, but its expiry has passed
 ├── KeyDisabled                   403
+├── FormRefused                   403  a form that is not known to come from our own page
 ├── WebhookForged                 403  its signature does not hold
 ├── NotFound                      404
 │   ├── ModelNotFound
@@ -136,6 +138,13 @@ class InvalidToken(AuthenticationFailed):
     message = "The sign-in token is missing, expired or not meant for this service. Sign in again."
 
 
+class SignInFailed(AuthenticationFailed):
+    """A sign-in on the pages that was refused, interrupted or not begun here."""
+
+    code = "sign_in_failed"
+    message = "The sign-in was not completed. Nothing was changed. Sign in again."
+
+
 class PaymentRequired(OsirisError):
     """There is nothing to pay the request with."""
 
@@ -165,6 +174,15 @@ class KeyDisabled(OsirisError):
     type = "permission_error"
     code = "key_disabled"
     message = "This key is disabled. Enable it in the dashboard, or use another key."
+
+
+class FormRefused(OsirisError):
+    """A form of the pages without its token, or sent from another site."""
+
+    status = 403
+    type = "permission_error"
+    code = "form_refused"
+    message = "This form is too old, or came from another site. Nothing was changed. Send it again."
 
 
 class NotFound(OsirisError):

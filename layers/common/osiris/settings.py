@@ -38,6 +38,11 @@ class Settings(NamedTuple):
     oidc_issuer: str
     oidc_audience: str
     oidc_jwks_url: str
+    oidc_authorize_url: str
+    oidc_token_url: str
+    oidc_logout_url: str
+    oidc_client_secret: str
+    site_url: str
     trial_amount: str
     trial_days: int
     packages: str
@@ -101,6 +106,25 @@ SETTINGS: dict[str, Setting] = {
     "oidc_issuer": Setting("OSIRIS_OIDC_ISSUER", None, "Issuer that sign-in tokens must name."),
     "oidc_audience": Setting("OSIRIS_OIDC_AUDIENCE", None, "Audience that they must be meant for."),
     "oidc_jwks_url": Setting("OSIRIS_OIDC_JWKS_URL", None, "Where the issuer's keys are read."),
+    "oidc_authorize_url": Setting(
+        "OSIRIS_OIDC_AUTHORIZE_URL", None, "Where the issuer signs people in."
+    ),
+    "oidc_token_url": Setting(
+        "OSIRIS_OIDC_TOKEN_URL", None, "Where it gives a token for a sign-in's code."
+    ),
+    "oidc_logout_url": Setting(
+        "OSIRIS_OIDC_LOGOUT_URL", "", "Where it signs people out; empty signs out here alone."
+    ),
+    "oidc_client_secret": Setting(
+        "OSIRIS_OIDC_CLIENT_SECRET",
+        "",
+        "Name of the secret that the issuer knows us by; empty is a public client with PKCE alone.",
+    ),
+    "site_url": Setting(
+        "OSIRIS_SITE_URL",
+        "",
+        "Where browsers find the pages, such as https://osiris.example; empty: the URL called.",
+    ),
     "trial_amount": Setting(
         "OSIRIS_TRIAL_AMOUNT", "0", "Dollars of credit of a trial key; 0 means no trials."
     ),

@@ -182,7 +182,8 @@ def test_the_products_template_is_served_whole() -> None:
     """Every route, function and schedule of template.yaml is understood."""
     template = Template.load(REPOSITORY / "template.yaml")
     tables = ["KeysTable", "LedgerTable", "OrdersTable", "UsageTable", "CatalogueTable"]
-    functions = template.functions(dict.fromkeys([*tables, "UserPool", "UserPoolClient"], "x"))
+    sign_in = ["UserPool", "UserPoolClient", "UserPoolDomain"]
+    functions = template.functions(dict.fromkeys([*tables, *sign_in], "x"))
     assert all(function.code_dir.is_dir() for function in functions.values())
     assert all(layer.is_dir() for f in functions.values() for layer in f.layer_dirs)
     assert {route.function for route in template.api().routes} - {None} <= set(functions)

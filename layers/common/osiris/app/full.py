@@ -27,6 +27,7 @@ from osiris.store.postings import Postings
 from osiris.store.rates import KeptRates
 from osiris.store.scans import Scans
 from osiris.store.secrets import Secrets
+from osiris.store.sessions import Sessions
 from osiris.store.transport_boto3 import Boto3Transport, client_of
 from osiris.store.usage import UsageRollups
 from osiris.telemetry import Telemetry
@@ -61,6 +62,7 @@ class FullApp(App):
         coin_lists: CoinLists,
         event_bus: EventBus,
         mails: Mails,
+        sessions: Sessions,
         providers: Providers,
         rate_sources: Sequence[Source],
         **parts: Any,
@@ -77,6 +79,7 @@ class FullApp(App):
         self.coin_lists = coin_lists
         self.event_bus = event_bus
         self.mails = mails
+        self.sessions = sessions
         self.providers = providers
         self.rate_sources = rate_sources
 
@@ -133,6 +136,7 @@ def wired(
         coin_lists=CoinLists(dynamodb, catalogue_table),
         event_bus=EventBus(partial(client_of, "events")),
         mails=Mails(partial(client_of, "sesv2"), settings.mail_from),
+        sessions=Sessions(dynamodb, catalogue_table),
         providers=Providers(settings, secrets, now_ms=now_ms, sleep_ms=sleep_ms),
         rate_sources=(
             er_api.Source(settings.er_api_url),

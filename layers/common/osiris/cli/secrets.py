@@ -54,6 +54,26 @@ def set_secret(operator: Operator, name: str) -> None:
         note(f"Set {name}, version {version}. It is used within five minutes.")
 
 
+@secrets.command("rotate-session-keys")
+@as_json
+@click.pass_obj
+def rotate_session_keys(operator: Operator) -> None:
+    """Make the keys that the pages seal sessions with, or change them.
+
+    The pages let nobody sign in before they are made. A change signs nobody out: sessions are
+    sealed with a key that was made by the last change, and the next one is made ready. Wait a day
+    between two changes; after a leak don't wait, and everybody signs in again.
+    """
+    from osiris.identity.session_keys import KEYS_SECRET, rotated
+
+    writes = operator.secret_writes()
+    version = writes.put(KEYS_SECRET, rotated(writes.read(KEYS_SECRET)))
+    if operator.wants_json:
+        show_json({"name": KEYS_SECRET, "version": version})
+    else:
+        note(f"Set {KEYS_SECRET}, version {version}. It is used within five minutes.")
+
+
 def _text() -> str:
     if sys.stdin.isatty():
         text = click.prompt("Secret", hide_input=True, err=True)

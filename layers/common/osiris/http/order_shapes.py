@@ -162,7 +162,7 @@ def _part_json(
     credited_nano = sum(payment.credited_nano for payment in mine)
     shown: dict[str, Any] = {
         "number": number,
-        "state": _part_state(part, mine),
+        "state": part_state(part, mine),
         "credit": dollars_from_nano(part.credit_nano),
         "credited": dollars_from_nano(credited_nano),
         "price": part.price,
@@ -183,7 +183,8 @@ def _part_json(
     return shown
 
 
-def _part_state(part: Part, payments: list[Payment]) -> str:
+def part_state(part: Part, payments: list[Payment]) -> str:
+    """Where a part stands, by its own payments."""
     credited_nano = sum(payment.credited_nano for payment in payments)
     if credited_nano and credited_nano == sum(payment.taken_back_nano for payment in payments):
         return "returned"
@@ -209,7 +210,9 @@ def _payment_json(payment: Payment) -> dict[str, Any]:
     }
 
 
-def qr_svg(text: str) -> str:
-    """A QR code as an inline SVG element."""
-    drawn: str = segno.make(text, error="m").svg_inline(scale=_QR_SCALE, light="#fff")
+def qr_svg(text: str, *, sized: bool = True) -> str:
+    """A QR code as an inline SVG element; without a size of its own it is as large as its place."""
+    code = segno.make(text, error="m")
+    size = {"scale": _QR_SCALE} if sized else {"omitsize": True}
+    drawn: str = code.svg_inline(light="#fff", **size)
     return drawn

@@ -54,8 +54,8 @@ class IdTokens:
         self._issuer = issuer
         self._audience = audience
 
-    def person(self, token: str) -> Person:
-        """The person it speaks for.
+    def person(self, token: str, *, nonce: str | None = None) -> Person:
+        """The person it speaks for; with a nonce, it must be the answer to that sign-in.
 
         Raises InvalidToken, with a reason for the log that holds nothing of the token, and
         IdentityUnavailable when the issuer's keys can't be read.
@@ -66,6 +66,9 @@ class IdTokens:
         if isinstance(claims["aud"], list) and claims["aud"] != [self._audience]:
             # Section 3.1.3.7 (3): refuse a token that others trust, too.
             raise InvalidToken(details="meant for others, too")
+        if nonce is not None and claims.get("nonce") != nonce:
+            # Section 3.1.3.7 (11).
+            raise InvalidToken(details="the answer to another sign-in")
         subject = claims["sub"]
         if not 0 < len(subject) <= SUBJECT_LENGTH_MAX:
             raise InvalidToken(details="a subject of no usable length")

@@ -1,4 +1,4 @@
-"""Setting upstreams' API keys: SSM SecureString parameters, which CloudFormation can't make."""
+"""Setting secrets: SSM SecureString parameters, which CloudFormation can't make."""
 
 from __future__ import annotations
 
@@ -19,6 +19,19 @@ class SecretWrites:
     def __init__(self, client: Any, settings: Settings) -> None:
         self._client = client
         self._path = settings.secrets_path.rstrip("/")
+
+    def read(self, name: str) -> str:
+        """A secret's text as it stands now, or empty. Raises StoreUnavailable."""
+        try:
+            answer = self._client.get_parameter(Name=f"{self._path}/{name}", WithDecryption=True)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code == "ParameterNotFound":
+                return ""
+            raise StoreUnavailable(details=f"GetParameter: {code}") from error
+        except BotoCoreError as error:
+            raise StoreUnavailable(details=f"GetParameter: {type(error).__name__}") from error
+        return str(answer["Parameter"]["Value"])
 
     def put(self, name: str, text: str) -> int:
         """Set a secret, over what stood there; returns the parameter's version, from 1.

@@ -1,0 +1,1 @@
+"""The pages: what a person sees, rendered here and sent as HTML."""

@@ -1,0 +1,150 @@
+"""An order as its page shows it: where it stands now, and what of it can be paid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from osiris.http.order_shapes import part_state, qr_svg
+from osiris.ledger.order import (
+    CANCELLED,
+    CREDITED,
+    CRYPTO,
+    EXPIRED,
+    PART_PAID,
+    PENDING,
+    QUOTED,
+    WATCHED_AFTER_END_MS,
+    shown_state,
+)
+from osiris.ledger.payment import DETECTED
+from osiris.web.order_words import PART_PAID_ENDED, SEEN, STATES, UNSTARTED
+
+if TYPE_CHECKING:
+    from osiris.flows.topup import Shown
+    from osiris.ledger.order import Order, Part
+    from osiris.ledger.payment import Payment
+    from osiris.web.words import Words
+
+# A code is some 7 KB, and a page with all of them would be too large. The next ones follow.
+CODES_MAX = 4
+# What was paid in the last moment is heard of some minutes after the end.
+LATE_MS_MAX = 5 * 60_000
+DAY_MS = 86_400_000
+
+_STEP = {QUOTED: 0, PENDING: 1, PART_PAID: 1, SEEN: 2, CREDITED: 3}
+
+
+class PartView(NamedTuple):
+    """One part: where it stands; `qr` is its code as SVG while it can be paid, else empty.
+
+    `is_next` is the one to pay now.
+    """
+
+    number: int
+    part: Part
+    state: str
+    credited_nano: int
+    is_payable: bool
+    is_next: bool
+    qr: str
+
+
+class OrderView(NamedTuple):
+    """An order with its payments; `state` is a key of STATES, `step` one of STEPS or -1.
+
+    `is_settled`: nothing more will happen soon, so that nobody need look again by themselves.
+    """
+
+    order: Order
+    payments: list[Payment]
+    state: str
+    parts: list[PartView]
+    step: int
+    is_settled: bool
+    can_be_cancelled: bool
+
+    @property
+    def is_crypto(self) -> bool:
+        """Whether it is paid in a coin."""
+        return self.order.method == CRYPTO
+
+    @property
+    def payable(self) -> list[PartView]:
+        """The parts that can be paid now."""
+        return [part for part in self.parts if part.is_payable]
+
+    @property
+    def price_rupiah(self) -> int:
+        """What all parts cost, for rupiah."""
+        assert not self.is_crypto
+        return sum(int(part.part.price) for part in self.parts)
+
+
+def order_view(shown: Shown, now_ms: int) -> OrderView:
+    """The view of an order that was read now."""
+    order, payments = shown
+    state = told_state(order, payments, now_ms)
+    is_open = order.is_open(now_ms)
+    is_late = state == EXPIRED and now_ms < order.expires_at_ms + LATE_MS_MAX
+    return OrderView(
+        order=order,
+        payments=payments,
+        state=state,
+        parts=_parts(order, payments, can_be_paid=is_open and order.was_started),
+        step=_STEP.get(state, -1),
+        is_settled=not (is_open or state == SEEN or is_late),
+        can_be_cancelled=is_open and state in (QUOTED, PENDING),
+    )
+
+
+def told_state(order: Order, payments: list[Payment], now_ms: int) -> str:
+    """The state that the page tells: `shown_state`, with what its payments and the clock add."""
+    state = shown_state(order)
+    if state in (PENDING, EXPIRED, CANCELLED, PART_PAID) and _waits_for_network(payments):
+        return SEEN
+    if order.is_open(now_ms):
+        return state
+    if state == PART_PAID:
+        return PART_PAID_ENDED
+    if state in (QUOTED, PENDING):
+        return UNSTARTED if state == QUOTED else EXPIRED
+    return state if order.was_started or state != CANCELLED else UNSTARTED
+
+
+def meaning(words: Words, order: Order, state: str) -> str:
+    """What the state means to the order's owner."""
+    return words.text(
+        STATES[state].meaning,
+        credited=words.dollars(order.credited_nano),
+        package=words.dollars(order.amount_nano),
+        days=WATCHED_AFTER_END_MS // DAY_MS,
+    )
+
+
+def _waits_for_network(payments: list[Payment]) -> bool:
+    return any(payment.state == DETECTED for payment in payments)
+
+
+def _parts(order: Order, payments: list[Payment], *, can_be_paid: bool) -> list[PartView]:
+    views: list[PartView] = []
+    codes = 0
+    for number, part in enumerate(order.parts, start=1):
+        mine = [payment for payment in payments if payment.part == number]
+        state = part_state(part, mine)
+        # A QR code is paid once; a coin's address takes the rest, too.
+        takes_rest = order.method == CRYPTO and not _waits_for_network(mine)
+        is_payable = can_be_paid and (state == "waiting" or (state == "part_paid" and takes_rest))
+        has_code = is_payable and codes < CODES_MAX and part.qr_text != ""
+        views.append(
+            PartView(
+                number=number,
+                part=part,
+                state=state,
+                credited_nano=sum(payment.credited_nano for payment in mine),
+                is_payable=is_payable,
+                is_next=is_payable and codes == 0,
+                qr=qr_svg(part.qr_text, sized=False) if has_code else "",
+            )
+        )
+        codes += has_code
+    return views
