@@ -62,7 +62,8 @@ def rotate_session_keys(operator: Operator) -> None:
 
     The pages let nobody sign in before they are made. A change signs nobody out: sessions are
     sealed with a key that was made by the last change, and the next one is made ready. Wait a day
-    between two changes; after a leak don't wait, and everybody signs in again.
+    between two changes. After a leak run it three times at once: no key of before opens anything
+    then, and everybody signs in again.
     """
     from osiris.identity.session_keys import KEYS_SECRET, rotated
 
