@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from osiris.errors import OsirisError, RouteNotFound
 from osiris.http.errors import error_headers, unexpected
-from osiris.secrets_text import PREFIX
 from osiris.http.messages import Answer
+from osiris.secrets_text import PREFIX
 from osiris.web.problems import told
 from osiris.web.rendering import page, redirect, security_headers
 from osiris.web.session import SessionKeysMissing, seal_of
