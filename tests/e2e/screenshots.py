@@ -1,6 +1,6 @@
 """Pictures of every page: `python -m tests.e2e.screenshots FOLDER` (Chromium is needed).
 
-Three of them stand in docs/images: keys, order and usage, of the look "light".
+Three of them stand in docs/images: keys, an open order and usage, of the look "light".
 """
 
 from __future__ import annotations
