@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from osiris.http.order_shapes import qr_svg
 from osiris.ledger.order import (
     AMOUNT_DIFFERS,
     CRYPTO,
@@ -222,12 +223,20 @@ def test_a_coin_that_was_seen_says_not_to_pay_again(ada: Shopper) -> None:
 
 
 def test_too_little_is_credited_and_told(ada: Shopper) -> None:
-    """The rest can follow to the same address while the quote lasts; then by another order."""
+    """The rest alone is asked for, at the same address, while the quote lasts; then a new order."""
+    giving(ada, qr_text="bitcoin:address?amount=0.00200000")
     order = ada.order("100", CRYPTO, coin=COIN)
+    whole = qr_svg(order.parts[0].qr_text, sized=False)
+    assert whole in ada.look(order).html
     ada.customer.pay(order, share="0.6")
     shown = ada.look(order)
     assert "Partly paid. $60.00 of $100.00 is paid" in shown.text
     assert codes(shown) == ["QR code of the address"]
+    assert whole not in shown.html
+    assert qr_svg(order.parts[0].address, sized=False) in shown.html
+    assert 'data-copy="0.0008"' in shown.html
+    assert "0.00200000" not in shown.html
+    assert "A further payment to the same address is credited at the" in shown.text
     assert not is_settled(shown)
     ada.world.pass_ms(QUOTE_MS)
     shown = ada.look(order)
@@ -299,6 +308,8 @@ def test_a_silent_provider_keeps_nobody_from_looking(ada: Shopper) -> None:
     assert refused.status == 503
     assert "nothing is lost" in refused.text
     assert "Waiting for payment." in refused.text
+    assert 'http-equiv="refresh"' not in refused.html
+    assert "Check now" in refused.text
 
 
 def test_an_order_that_was_never_made_says_so(ada: Shopper) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from osiris.http.order_shapes import part_state, qr_svg
@@ -37,7 +38,7 @@ _STEP = {QUOTED: 0, PENDING: 1, PART_PAID: 1, SEEN: 2, CREDITED: 3}
 class PartView(NamedTuple):
     """One part: where it stands; `qr` is its code as SVG while it can be paid, else empty.
 
-    `is_next` is the one to pay now.
+    `is_next` is the one to pay now. `amount` is what is still to be sent, in the part's currency.
     """
 
     number: int
@@ -46,6 +47,7 @@ class PartView(NamedTuple):
     credited_nano: int
     is_payable: bool
     is_next: bool
+    amount: str
     qr: str
 
 
@@ -131,10 +133,14 @@ def _parts(order: Order, payments: list[Payment], *, can_be_paid: bool) -> list[
     for number, part in enumerate(order.parts, start=1):
         mine = [payment for payment in payments if payment.part == number]
         state = part_state(part, mine)
+        is_part_paid = state == "part_paid"
+        rest = _rest(order, part, mine) if is_part_paid else part.amount
         # A QR code is paid once; a coin's address takes the rest, too.
-        takes_rest = order.method == CRYPTO and not _waits_for_network(mine)
-        is_payable = can_be_paid and (state == "waiting" or (state == "part_paid" and takes_rest))
-        has_code = is_payable and codes < CODES_MAX and part.qr_text != ""
+        takes_rest = order.method == CRYPTO and not _waits_for_network(mine) and rest != ""
+        is_payable = can_be_paid and (state == "waiting" or (is_part_paid and takes_rest))
+        # The code that came with the order may ask for the whole amount again.
+        code = part.address if is_part_paid else part.qr_text
+        has_code = is_payable and codes < CODES_MAX and code != ""
         views.append(
             PartView(
                 number=number,
@@ -143,8 +149,16 @@ def _parts(order: Order, payments: list[Payment], *, can_be_paid: bool) -> list[
                 credited_nano=sum(payment.credited_nano for payment in mine),
                 is_payable=is_payable,
                 is_next=is_payable and codes == 0,
-                qr=qr_svg(part.qr_text, sized=False) if has_code else "",
+                amount=rest,
+                qr=qr_svg(code, sized=False) if has_code else "",
             )
         )
         codes += has_code
     return views
+
+
+def _rest(order: Order, part: Part, payments: list[Payment]) -> str:
+    """What was asked for and has not come, of a coin; empty when nothing of it is missing."""
+    received = sum(payment.received for payment in payments if payment.currency == order.coin)
+    rest = Decimal(part.amount) - received
+    return format(rest.normalize(), "f") if rest > 0 else ""
