@@ -24,7 +24,7 @@ STATEMENT_BYTES, POLICY_BYTES_MAX = 500, 20 * 1024
 # Whatever a page may call what it is asked for, or sent.
 QUERY_NAMES: tuple[str, ...] = (
     *("key", "key_id", "order", "order_id", "request_id", "id", "after", "before", "cursor"),
-    *("from", "until", "model", "q", "next", "package", "method", "coin", "idempotency"),
+    *("at", "pasted", "model", "q", "next", "package", "method", "coin", "idempotency"),
 )
 # What makes each form right, had its sender the right to send it.
 FIELDS = {
@@ -100,6 +100,18 @@ def test_a_session_that_was_signed_out_opens_nothing(route: PageRoute) -> None:
     assert refuses(shown, route, target)
     assert ada.cookies == {}
     assert keys.list_keys(ada.world.app, "ada") == []
+
+
+def test_public_pages_show_nothing_of_whose_session_it_is() -> None:
+    """They are answered without a look at the table, so to a copied cookie, too."""
+    ada = Browser(web_world(), "ada", email=EMAIL)
+    assert EMAIL in ada.get("/keys").html
+    ada.world.transport.calls.clear()
+    for path in ("/", "/billing", "/nothing"):
+        shown = ada.get(path)
+        assert "Sign out" in shown.text
+        assert EMAIL not in shown.html
+    assert "GetItem" not in ada.world.transport.calls
 
 
 def test_signing_out_leaves_other_sessions(estate_of_ada: Estate) -> None:

@@ -87,6 +87,9 @@ class Site:
             # They are there for everybody, whatever is out of reach.
             with suppress(OsirisError, SessionKeysMissing):
                 visit.read_session()
+            if visit.session is not None:
+                # It may have been signed out, which is not looked up here: no address is shown.
+                visit.session = visit.session._replace(email="")
             return found.handler(visit)
         visit.read_session()
         if visit.session is None or self._app.sessions.is_revoked(visit.session.id):
