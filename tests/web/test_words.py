@@ -117,3 +117,18 @@ def test_a_text_is_filled_in() -> None:
     """By name; without values a percent sign is one."""
     assert EN.text("%(a)s of %(b)s", a=1, b="%") == "1 of %"
     assert EN.text("100% of it") == "100% of it"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2500000000000", "2,500,000,000,000"),
+        (
+            "100000000000000000000.000000000000000001",
+            "100,000,000,000,000,000,000.000000000000000001",
+        ),
+    ],
+)
+def test_amounts_of_the_cheapest_coins_keep_every_digit(text: str, shown: str) -> None:
+    """A coin of a billionth of a dollar has more digits than Python's decimals have by default."""
+    assert Words("en").decimal(text) == shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from osiris.http.order_shapes import part_state, qr_svg
@@ -19,6 +19,7 @@ from osiris.ledger.order import (
 )
 from osiris.ledger.payment import DETECTED
 from osiris.web.order_words import PART_PAID_ENDED, SEEN, STATES, UNSTARTED
+from osiris.web.words import DIGITS_MAX
 
 if TYPE_CHECKING:
     from osiris.flows.topup import Shown
@@ -159,6 +160,7 @@ def _parts(order: Order, payments: list[Payment], *, can_be_paid: bool) -> list[
 
 def _rest(order: Order, part: Part, payments: list[Payment]) -> str:
     """What was asked for and has not come, of a coin; empty when nothing of it is missing."""
-    received = sum(payment.received for payment in payments if payment.currency == order.coin)
-    rest = Decimal(part.amount) - received
-    return format(rest.normalize(), "f") if rest > 0 else ""
+    with localcontext(prec=DIGITS_MAX):
+        received = sum(payment.received for payment in payments if payment.currency == order.coin)
+        rest = Decimal(part.amount) - received
+        return format(rest.normalize(), "f") if rest > 0 else ""

@@ -6,7 +6,7 @@ import gettext
 import io
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,8 @@ _DAY = "d MMM y"
 _DAY_OF_YEAR = "d MMM"
 _MINUTE = "d MMM y, HH:mm"
 _SECOND = "d MMM y, HH:mm:ss"
+# Of an amount of a coin.
+DIGITS_MAX = 60
 _DECIMAL = "#,##0.##################"
 # Tokens at a price per million have fifteen decimals at most.
 _DOLLARS = "¤#,##0.00#############"
@@ -102,9 +104,11 @@ class Words:
 
     def decimal(self, text: str) -> str:
         """A decimal text as it is read here; all its digits stay."""
-        return format_decimal(
-            Decimal(text), _DECIMAL, locale=self.language, decimal_quantization=False
-        )
+        # Providers' amounts have up to 21 digits and 18 decimals, each of which Babel quantizes to.
+        with localcontext(prec=DIGITS_MAX):
+            return format_decimal(
+                Decimal(text), _DECIMAL, locale=self.language, decimal_quantization=False
+            )
 
     def day(self, at_ms: int) -> str:
         """The day: "25 Nov 2026"."""
