@@ -170,3 +170,18 @@ def test_the_meter_tells_the_window(ada: Browser) -> None:
     assert "1 of 40 requests" in busy.text
     assert "The next slot frees in 60 s" in busy.text
     assert "$2.999" in busy.text
+
+
+def test_two_keys_made_side_by_side_lose_no_secret_by_a_look(ada: Browser) -> None:
+    """Another key's page leaves the secret that waits for its own."""
+    first = create(ada.world.app, "ada", name="first").key
+    made = ada.post("/keys", name="second")
+    assert "The secret was shown once" in ada.get(f"/keys/{first.id}/secret").text
+    assert "You see it this once" in ada.get(made.location).text
+
+
+def test_a_refusal_that_a_page_tells_of_is_logged(ada: Browser) -> None:
+    """A form's page that shows its problem is a line with the problem's code."""
+    ada.post("/keys", name="")
+    line = ada.world.lines[-1]
+    assert (line["event"], line["status"], line["code"]) == ("page", 400, "invalid_request")

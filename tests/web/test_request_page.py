@@ -311,10 +311,12 @@ def test_anothers_secret_tells_nothing_of_its_key(ada: Browser) -> None:
     assert "Bobs own" not in shown.html
 
 
-def test_a_secret_in_the_search_goes_nowhere_before_a_sign_in() -> None:
-    """Who is not signed in is sent to sign in, and the secret is in no address or log."""
+@pytest.mark.parametrize("around", ["", " ", "Bearer "])
+def test_a_secret_in_the_search_goes_nowhere_before_a_sign_in(around: str) -> None:
+    """Who is not signed in is sent to sign in, and the secret is in no address, page or log."""
     world = web_world()
     secret = create(world.app, "ada", name="laptop").secret
-    shown = Browser(world, None).get(f"/find?id={secret}")
+    shown = Browser(world, None).get(f"/find?id={quote(around + secret)}")
     assert shown.status == 303
-    assert secret not in str(shown) + str(world.lines)
+    lost = Browser(world, None).get(f"/no-such-page?id={quote(around + secret)}")
+    assert secret not in str(shown) + lost.html + str(world.lines)

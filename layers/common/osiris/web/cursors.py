@@ -42,7 +42,11 @@ def opened_cursor(visit: Visit, kind: str, key_id: str, text: str) -> Cursor | N
     content = visit.seal.open(_USE, text, lives_ms=LIVES_MS)
     if content is None or (content.pop("kind"), content.pop("key_id")) != (kind, key_id):
         return None
-    return Cursor(**content)
+    try:
+        return Cursor(**content)
+    except TypeError:
+        # Of another release.
+        return None
 
 
 def cursor_at(entry_id: str, now_ms: int) -> Cursor | None:

@@ -30,7 +30,7 @@ def page(visit: Visit, template: str, *, status: int = 200, **content: Any) -> A
     """A page of its template. What it shows of a person is kept by no cache."""
     html = rendered(visit, template, **content)
     headers = [("Content-Type", HTML), ("Cache-Control", "no-store")]
-    return Answer(status, headers, (html.encode(),))
+    return Answer(status, headers, (html.encode(errors="replace"),))
 
 
 def public_page(visit: Visit, template: str, **content: Any) -> Answer:

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from osiris.errors import OsirisError, RouteNotFound
 from osiris.http.errors import error_headers, unexpected
 from osiris.http.messages import Answer
-from osiris.secrets_text import PREFIX
 from osiris.web.problems import told
 from osiris.web.rendering import page, redirect, security_headers
 from osiris.web.session import SessionKeysMissing, seal_of
-from osiris.web.visit import NEXT_LENGTH_MAX, SESSION, Visit
+from osiris.web.visit import NEXT_LENGTH_MAX, SESSION, Visit, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -57,22 +56,21 @@ class Site:
     def answer(self, event: Mapping[str, Any]) -> Answer:
         """The answer to one REST proxy event."""
         visit = Visit(self._app, self._seal, event)
-        error: OsirisError | None = None
         try:
             answer = self._page(visit)
         except OsirisError as refused:
-            error, answer = refused, error_page(visit, refused)
+            answer = error_page(visit, refused)
         except SessionKeysMissing as missing:
             self._app.telemetry.line("session_keys_missing", details=str(missing))
             answer = page(visit, "unavailable.html", status=503)
         except Exception as failure:  # noqa: BLE001 - the edge
             error = unexpected(failure, self._app.telemetry, request_id=visit.request_id)
             answer = error_page(visit, error)
-        self._log(visit, answer.status, error)
+        self._log(visit, answer.status, visit.problem)
         return answer._replace(
             headers=[
                 *answer.headers,
-                *([] if error is None else error_headers(error)),
+                *([] if visit.problem is None else error_headers(visit.problem)),
                 *(("Set-Cookie", cookie) for cookie in _cookies(visit, answer)),
                 *security_headers(visit, self._form_targets),
             ],
@@ -127,6 +125,7 @@ class Site:
 
 def error_page(visit: Visit, error: OsirisError) -> Answer:
     """What went wrong, what was not lost, and what to do; in plain text when no page works."""
+    visit.problem = error
     try:
         return page(
             visit, "error.html", status=error.status, error=error, told=told(visit.words, error)
@@ -151,6 +150,5 @@ def _sign_in_first(visit: Visit, wanted: Page) -> Answer:
     # A form's page is not there to be gone to.
     after = visit.request.path if visit.request.method == "GET" else "/keys"
     query = visit.request.query if visit.request.method == "GET" else {}
-    # A secret that was pasted into the search goes no further.
-    path = visit.path(after, **{k: v for k, v in query.items() if not v.startswith(PREFIX)})
+    path = visit.path(after, **without_secrets(query))
     return redirect(visit.path("/sign-in", next=path if len(path) <= NEXT_LENGTH_MAX else ""))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from osiris.app.full import FullApp
+    from osiris.errors import OsirisError
     from osiris.web.session import Seal
 
 # Far above any form here.
@@ -32,6 +33,9 @@ LANGUAGE_LIVES_MS = 365 * 86_400_000
 SESSION, LANGUAGE = "session", "language"
 # Of a path, with its query, that a sign-in leads back to.
 NEXT_LENGTH_MAX = 1_000
+# How this site's secrets, and those of others whose keys people mix up with ours, begin: what has
+# it goes into no address.
+SECRET_SIGN = "sk-"  # noqa: S105
 # RFC 3986, section 3.3: what a path has beside letters and digits, and a fragment's mark.
 _PATH_CHARACTERS = "/%:@!$&'()*+,;=~#"
 
@@ -41,6 +45,7 @@ class Visit:
 
     `site_url` is where the pages are ("https://osiris.example"), `cookies` the Set-Cookie headers
     that go with the answer. `session` is whose visit it is, once `read_session` has been called.
+    `problem` is the error that the answer tells of.
     """
 
     def __init__(self, app: FullApp, seal: Seal, event: Mapping[str, Any]) -> None:
@@ -54,6 +59,7 @@ class Visit:
         self._form: dict[str, str] | None = None
         self.words = Words(self._language())
         self.session: Session | None = None
+        self.problem: OsirisError | None = None
 
     @property
     def is_secure(self) -> bool:
@@ -83,10 +89,14 @@ class Visit:
         return f"{base}/{ours}{asked}"
 
     def in_language(self, language: str) -> str:
-        """This page in another language, as a path; for a form's answer, the start page."""
-        if self.request.method != "GET":
+        """This page in another language, as a path; for what can't be asked again, the start page.
+
+        That is a form's answer, and the end of a sign-in, whose address has its code.
+        """
+        if self.request.method != "GET" or self.request.route == "/signed-in":
             return self.path("/", lang=language)
-        return self.path(self.request.path, **{**self.request.query, "lang": language})
+        asked = without_secrets(self.request.query)
+        return self.path(self.request.path, **{**asked, "lang": language})
 
     def url(self, path: str) -> str:
         """A path of ours as others need it, whole."""
@@ -164,6 +174,11 @@ class Visit:
         if kept in LANGUAGES:
             return kept
         return preferred(self.request.headers.get("accept-language", ""))
+
+
+def without_secrets(query: Mapping[str, str]) -> dict[str, str]:
+    """The parameters but those with a secret in them, as one may be pasted into the search."""
+    return {name: value for name, value in query.items() if SECRET_SIGN not in value}
 
 
 def _form(body: bytes) -> dict[str, str]:

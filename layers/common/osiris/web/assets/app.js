@@ -90,7 +90,7 @@ addEventListener("pageshow", (event) => {
 });
 every("[data-must-equal]", (input) => {
   const button = input.form.querySelector("button");
-  const check = () => { button.disabled = input.value.trim() !== input.dataset.mustEqual; };
+  const check = () => { button.disabled = input.value.trim().normalize() !== input.dataset.mustEqual; };
   input.addEventListener("input", check);
   check();
 });

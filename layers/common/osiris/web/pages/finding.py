@@ -14,14 +14,13 @@ from osiris.web.ledger_words import seconds, state_of
 from osiris.web.pages.models import UPSTREAMS
 from osiris.web.price import price_of
 from osiris.web.rendering import page, redirect
+from osiris.web.visit import SECRET_SIGN
 
 if TYPE_CHECKING:
     from osiris.http.messages import Answer
     from osiris.ledger.key import Key
     from osiris.web.visit import Visit
 
-# How this site's secrets, and those of others whose keys people mix up with ours, begin.
-_SECRET_SIGN = "sk-"  # noqa: S105
 # What stands in the address after a secret that names no key.
 _UNKNOWN = "secret"
 # Of a secret's beginning, as lists show it: that alone opens nothing.
@@ -65,7 +64,7 @@ def find(visit: Visit) -> Answer:
         for key in list_keys(visit.app, visit.account_id):
             if shown_prefix(key.id).startswith(beginning):
                 return redirect(visit.path(f"/keys/{key.id}"))
-    elif _SECRET_SIGN in text:
+    elif SECRET_SIGN in text:
         secret = parse(text)
         pasted = _UNKNOWN if secret is None else secret.key_id
         return redirect(visit.path("/find", pasted=pasted))

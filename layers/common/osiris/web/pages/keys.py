@@ -30,7 +30,7 @@ _SECRET_LIVES_MS = 300_000
 
 def table(visit: Visit, problem: OsirisError | None = None) -> Answer:
     """The account's keys, and the form for another."""
-    app = visit.app
+    app, visit.problem = visit.app, problem
     keys = flows.list_keys(app, visit.account_id)
     return page(
         visit,
@@ -64,11 +64,13 @@ def secret(visit: Visit) -> Answer:
     """A key's new secret, this once."""
     key = flows.read(visit.app, visit.account_id, visit.parameter("key_id"))
     kept = visit.seal.open(_SECRET, visit.cookie(_SECRET), lives_ms=_SECRET_LIVES_MS)
-    visit.drop_cookie(_SECRET)
     is_its = kept is not None and (kept["account_id"], kept["key_id"]) == (
         visit.account_id,
         key.id,
     )
+    if is_its:
+        # Another key's goes on waiting for its own page.
+        visit.drop_cookie(_SECRET)
     return page(
         visit,
         "key_secret.html",
@@ -81,6 +83,7 @@ def secret(visit: Visit) -> Answer:
 
 def one(visit: Visit, problem: OsirisError | None = None) -> Answer:
     """One key: where it stands, and what can be done with it."""
+    visit.problem = problem
     key = flows.read(visit.app, visit.account_id, visit.parameter("key_id"))
     return page(
         visit,

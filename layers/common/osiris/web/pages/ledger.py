@@ -101,6 +101,7 @@ def _around(
 ) -> dict[str, Any]:
     """What both pages have beside their lines."""
     key, now_ms = shown.key, visit.app.now_ms()
+    visit.problem = problem
     this_month = span("", "", now_ms)
     return {
         "kind": kind,

@@ -55,6 +55,7 @@ def table(visit: Visit) -> Answer:
 
 def one(visit: Visit, problem: OsirisError | None = None) -> Answer:
     """One order: how to pay it, and what became of it."""
+    visit.problem = problem
     shown = flows.read(visit.app, visit.account_id, visit.parameter("order_id"))
     return page(
         visit,
@@ -96,7 +97,10 @@ def receipt(visit: Visit) -> Answer:
         visit,
         "receipt.html",
         issued_at_ms=visit.app.now_ms(),
-        credited_at_ms=min(paid.credited_at_ms for paid in shown.payments if paid.credited_nano),
+        credited_at_ms=min(
+            (paid.credited_at_ms for paid in shown.payments if paid.credited_nano),
+            default=visit.app.now_ms(),
+        ),
         **_content(visit, shown),
     )
 

@@ -97,6 +97,7 @@ def order(visit: Visit) -> Answer:
 
 def _choosing(visit: Visit, wish: Wish, problem: OsirisError | None = None) -> Answer:
     app, now_ms = visit.app, visit.app.now_ms()
+    visit.problem = problem
     offer = quote.offer(app)
     all_keys = keys.list_keys(app, visit.account_id)
     search = visit.query("q").strip()[:SEARCH_LENGTH_MAX]
