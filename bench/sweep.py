@@ -21,12 +21,12 @@ from osiris.app.full import FullApp
 from osiris.app.lean import now_ms
 from osiris.flows.expiry import sweep
 from osiris.ids import base62, entry_id
-from osiris.ledger.credit import DAY_MS
 from osiris.ledger.entry import GRANT, Entry
 from osiris.ledger.key import new_key
 from osiris.store.expiries import Progress
 from osiris.store.items import Item, entry_item, key_item
 from osiris.store.transport import Transport
+from osiris.times import DAY_MS
 from tests.dynamodb.schemas import schemas
 
 # (keys, of which expired)

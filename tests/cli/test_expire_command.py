@@ -2,8 +2,8 @@
 
 import pytest
 
-from osiris.ledger.credit import DAY_MS
 from osiris.money import NANO_PER_DOLLAR
+from osiris.times import DAY_MS
 from tests.builders import World, admitted, unreachable
 from tests.cli.command import Run
 from tests.cli.shop import Shop, shop_in

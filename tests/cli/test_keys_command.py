@@ -6,10 +6,10 @@ import pytest
 
 from osiris import secrets_text
 from osiris.flows.keys import create, delete
-from osiris.ledger.credit import DAY_MS
 from osiris.ledger.entry import GRANT
 from osiris.ledger.key import DISABLED, LIVE, TRIAL, Key
 from osiris.money import NANO_PER_DOLLAR
+from osiris.times import DAY_MS
 from tests.builders import World, accepted, unreachable
 from tests.cli.command import Run, WorldOperator, run_as
 

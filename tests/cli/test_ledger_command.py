@@ -5,10 +5,10 @@ import pytest
 from osiris.catalogue import Model, prices_from_dollars
 from osiris.flows import credit
 from osiris.flows.keys import create
-from osiris.ledger.credit import DAY_MS
 from osiris.ledger.entry import COMPLETED, charge, lapse
 from osiris.ledger.key import Key
 from osiris.money import NANO_PER_DOLLAR
+from osiris.times import DAY_MS
 from osiris.usage import Tokens, Usage
 from tests.builders import World, admitted
 from tests.cli.command import Run

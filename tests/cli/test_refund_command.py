@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from osiris.flows.expiry import sweep
-from osiris.ledger.credit import DAY_MS
 from osiris.ledger.order import CRYPTO
 from osiris.money import NANO_PER_DOLLAR
+from osiris.times import DAY_MS
 from tests.builders import World
 from tests.cli.command import Run
 from tests.cli.shop import Shop, shop_in

@@ -17,10 +17,11 @@ from osiris.flows.keys import (
     set_enabled,
 )
 from osiris.flows.patience import CONFLICT_TRIES_MAX, CONFLICT_WAIT_MS
-from osiris.ledger.credit import DAY_MS, TRIAL_CREDIT
+from osiris.ledger.credit import TRIAL_CREDIT
 from osiris.ledger.key import ACCOUNT_KEYS_MAX, DELETED, TRIAL
 from osiris.money import NANO_PER_DOLLAR
 from osiris.store.transport import Payload
+from osiris.times import DAY_MS
 from tests.builders import (
     Call,
     Fault,

@@ -8,19 +8,10 @@ from osiris.errors import (
     OsirisError,
     StoreUnavailable,
 )
-from osiris.flows.keys import (
-    HOUR_MS,
-    Issued,
-    create,
-    delete,
-    list_keys,
-    read,
-    rename,
-    rotate,
-    set_enabled,
-)
+from osiris.flows.keys import Issued, create, delete, list_keys, read, rename, rotate, set_enabled
 from osiris.ledger.key import ACCOUNT_KEYS_MAX, DELETED
 from osiris.store.transport import Payload
+from osiris.times import HOUR_MS
 from tests.builders import (
     Call,
     World,

@@ -16,13 +16,13 @@ from osiris.flows.request_search import find_request
 from osiris.flows.statement import Line
 from osiris.flows.usage import today, usage
 from osiris.ids import REQUEST_PREFIX, base62, time_text
-from osiris.ledger.credit import DAY_MS
 from osiris.ledger.entry import COMPLETED, Entry, charge
 from osiris.ledger.key import ACCOUNT_KEYS_MAX
-from osiris.ledger.rollup import HOUR_MS, rolled_up
+from osiris.ledger.rollup import rolled_up
 from osiris.store.items import entry_item, entry_sort_key, key_item
 from osiris.store.transport import Payload
 from osiris.store.values import typed
+from osiris.times import DAY_MS, HOUR_MS
 from osiris.usage import Tokens, Usage
 from tests.builders import World
 from tests.dynamodb.engine import MemoryDynamoDB
@@ -180,10 +180,10 @@ def test_a_month_of_usage_is_rollups_and_open_hours(account: Account) -> None:
 
 def test_today_is_a_day_of_rollups_and_open_hours(account: Account) -> None:
     """Whatever was before midnight is not read."""
-    spent, calls, items = account.read(lambda: today(account.world.app, account.keys))
+    used, calls, items = account.read(lambda: today(account.world.app, account.keys))
     midnight_ms = account.world.now_ms - account.world.now_ms % DAY_MS
     expected = [entry for entry in account.entries if entry.at_ms >= midnight_ms]
-    assert spent[account.id] == (len(expected), spent_nano(expected))
+    assert used.spent[account.id] == (len(expected), spent_nano(expected))
     assert items <= 1 + 24 * MODELS + OPEN_ENTRIES
     assert calls == {"GetItem": 1, "Query": 3}
 

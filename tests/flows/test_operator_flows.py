@@ -8,10 +8,11 @@ from osiris.errors import ChangedMeanwhile, KeyNotFound, TrialNotToppedUp
 from osiris.flows.credit import grant
 from osiris.flows.keys import create, delete, set_rate_limit
 from osiris.flows.patience import CHANGES_MAX
-from osiris.ledger.credit import DAY_MS, EXPIRED
+from osiris.ledger.credit import EXPIRED
 from osiris.ledger.entry import FORFEITURE, GRANT
 from osiris.ledger.key import TRIAL, Key
 from osiris.money import NANO_PER_DOLLAR
+from osiris.times import DAY_MS
 from osiris.window import WINDOW_MS, free_slots
 from tests.builders import (
     Fault,

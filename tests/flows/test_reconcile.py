@@ -12,8 +12,9 @@ from osiris.flows.keys import create
 from osiris.flows.reconcile import Reconciled, reconcile
 from osiris.ledger.entry import COMPLETED, Entry, charge
 from osiris.ledger.key import Key
-from osiris.ledger.rollup import CLOSES_AFTER_MS, HOUR_MS, Rollup
+from osiris.ledger.rollup import CLOSES_AFTER_MS, Rollup
 from osiris.money import NANO_PER_DOLLAR
+from osiris.times import HOUR_MS
 from osiris.usage import Tokens, Usage
 from tests.builders import START_MS, World, admitted, preceded_by, unreachable
 

@@ -26,7 +26,7 @@ from osiris.payment_errors import (
     TooManyOrders,
 )
 from tests.builders import preceded_by, unreachable
-from tests.flows.topup_customer import MINUTE_MS, Customer, payment_id
+from tests.flows.topup_customer import HOUR_MS, MINUTE_MS, Customer, payment_id
 
 BOTH = pytest.mark.parametrize("method", [QRIS, CRYPTO])
 
@@ -187,7 +187,7 @@ def test_an_account_orders_at_a_pace(ada: Customer) -> None:
         ada.order()
     assert raised.value.retry_after_s == 60
     assert len(ada.money.providers.qris.payments) == started
-    ada.world.pass_ms(topup.HOUR_MS)
+    ada.world.pass_ms(HOUR_MS)
     assert ada.order().state == PENDING
 
 

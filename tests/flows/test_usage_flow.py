@@ -9,13 +9,13 @@ from osiris.errors import InvalidRequest
 from osiris.flows import usage as flow
 from osiris.flows.reconcile import reconcile
 from osiris.flows.settlement import finish_lapsed
-from osiris.flows.usage import DayUsage, Spent, Usage, today, usage
+from osiris.flows.usage import DayUsage, Spent, Today, Usage, today, usage
 from osiris.ids import made_at_ms
-from osiris.ledger.credit import DAY_MS
 from osiris.ledger.entry import Entry
 from osiris.ledger.key import ACCOUNT_KEYS_MAX, Key
-from osiris.ledger.rollup import HOUR_MS, Rollup
+from osiris.ledger.rollup import Rollup
 from osiris.store.transport import Payload
+from osiris.times import DAY_MS, HOUR_MS
 from osiris.usage import Tokens
 from tests.builders import START_MS, Call, World, preceded_by
 from tests.flows.used_key import COST_NANO, funded, granted, opened, recorded, requested
@@ -207,13 +207,13 @@ def test_today_is_since_midnight(world: World) -> None:
     requested(world, keys[1], tokens=4)
     spent = {key.id: Spent(0, 0) for key in keys}
     spent |= {keys[0].id: Spent(2, 3 * COST_NANO), keys[1].id: Spent(1, 4 * COST_NANO)}
-    assert today(world.app, stored(world, *keys)) == spent
+    assert today(world.app, stored(world, *keys)) == Today(spent, complete=True)
     world.pass_ms(5 * HOUR_MS)
     reconcile(world.app)
     requested(world, keys[1])
     spent[keys[1].id] = Spent(2, 5 * COST_NANO)
-    assert today(world.app, stored(world, *keys)) == spent
-    assert today(world.app, []) == {}
+    assert today(world.app, stored(world, *keys)) == Today(spent, complete=True)
+    assert today(world.app, []).spent == {}
 
 
 def test_todays_last_millisecond_counts(world: World, key: Key) -> None:
@@ -221,4 +221,4 @@ def test_todays_last_millisecond_counts(world: World, key: Key) -> None:
     world.app.usage.put(Rollup(key.id, MIDNIGHT_MS - HOUR_MS, "m-1", 9, Tokens(), 9))
     world.now_ms = MIDNIGHT_MS + DAY_MS - 1
     requested(world, key)
-    assert today(world.app, stored(world, key)) == {key.id: Spent(1, COST_NANO)}
+    assert today(world.app, stored(world, key)).spent == {key.id: Spent(1, COST_NANO)}

@@ -11,9 +11,10 @@ import pytest
 from osiris.flows import credit
 from osiris.flows.keys import create
 from osiris.ledger.key import Key
-from osiris.ledger.rollup import CLOSES_AFTER_MS, HOUR_MS
+from osiris.ledger.rollup import CLOSES_AFTER_MS
 from osiris.money import NANO_PER_DOLLAR
 from osiris.settings import SettingMissing
+from osiris.times import HOUR_MS
 from tests.builders import START_MS, World, admitted, unreachable
 
 REPOSITORY = Path(__file__).parents[2]

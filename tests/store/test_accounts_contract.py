@@ -31,9 +31,9 @@ from osiris.flows.keys import (
     set_enabled,
     set_rate_limit,
 )
-from osiris.ledger.credit import DAY_MS
 from osiris.ledger.key import ACCOUNT_KEYS_MAX, DELETED, TRIAL
 from osiris.money import NANO_PER_DOLLAR
+from osiris.times import DAY_MS
 from tests.builders import Fault, World, admitted, preceded_by, repeated, repeated_late, settled
 from tests.dynamodb.servers import Engine
 

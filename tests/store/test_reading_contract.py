@@ -7,10 +7,11 @@ import pytest
 
 from osiris.ids import base62, time_text
 from osiris.ledger.entry import CHARGE, GRANT, Entry
-from osiris.ledger.rollup import HOUR_MS, Rollup
+from osiris.ledger.rollup import Rollup
 from osiris.store.ledger import Ledger
 from osiris.store.transport import Payload, Transport
 from osiris.store.usage import UsageRollups
+from osiris.times import HOUR_MS
 from osiris.usage import Tokens
 from tests.dynamodb.servers import Engine
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osiris.ledger.credit import (
-    DAY_MS,
     EXPIRED,
     FORFEITURE_REVERSED,
     KEY_DELETED,
@@ -30,6 +29,7 @@ from osiris.ledger.entry import (
 )
 from osiris.ledger.expiry import months_later
 from osiris.ledger.key import Key, new_key
+from osiris.times import DAY_MS
 
 NOW_MS = 1_795_514_400_000
 HOUR_MS = 3_600_000

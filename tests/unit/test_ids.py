@@ -28,6 +28,10 @@ def test_an_id_tells_when_it_was_made(at_ms: int, entropy: bytes) -> None:
     request = ids.request_id(at_ms, entropy)
     assert ids.made_at_ms(request) == ids.made_at_ms(ids.entry_id(at_ms, entropy)) == at_ms
     assert ids.is_request_id(request)
+    for entry in (request, ids.entry_id(at_ms, entropy)):
+        assert ids.is_entry_id(entry)
+        assert not ids.is_entry_id(entry[:-1])
+    assert not ids.is_entry_id(ids.order_id(at_ms, entropy))
     assert len(request) == 20
     assert request[4:].startswith(ids.time_text(at_ms))
 

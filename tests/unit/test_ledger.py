@@ -22,10 +22,11 @@ from osiris.errors import (
 from osiris.ids import request_id
 from osiris.ledger import entry as entries
 from osiris.ledger.admission import refusal, rejection
-from osiris.ledger.credit import DAY_MS, EXPIRED, KEY_DELETED, closed, granted, trial
+from osiris.ledger.credit import EXPIRED, KEY_DELETED, closed, granted, trial
 from osiris.ledger.entry import FORFEITURE, GRANT, charge, lapse
 from osiris.ledger.hold import Demand, hold_nano, lapsed
 from osiris.ledger.key import DELETED, DISABLED, Key, new_key
+from osiris.times import DAY_MS
 from osiris.usage import Tokens, Usage
 
 NOW_MS = 1_795_514_400_000

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osiris.ledger.credit import DAY_MS
 from osiris.money import NANO_PER_DOLLAR, ceil_div, dollars_from_nano
+from osiris.times import DAY_MS
 from osiris.web.charts import DAY_WIDTH, HEIGHT, LAYERS_MAX, MARKS_MAX, stacked
 
 DAYS_MS = [number * DAY_MS for number in range(7)]

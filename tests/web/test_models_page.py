@@ -113,7 +113,11 @@ def sum_on(html: str) -> str:
         ),
         (
             "model=deepseek-v3&input=100&output=20",
-            ["100 × $0.27 $0.000027", "Sum $0.000049", "minimum of an answer applies $0.001"],
+            [
+                "100 × $0.27 $0.000027",
+                "Sum $0.000049",
+                "minimum of an answer, $0.001, applies $0.001",
+            ],
         ),
         ("model=deepseek-v3&input=&output=", ["Sum $0.00", "applies $0.001"]),
         ("model=deepseek-v3&input=10000000&output=0", ["$2.70", "at most 65,536 tokens"]),
@@ -161,12 +165,12 @@ def test_an_unknown_model_is_told(passer: Browser, model: str) -> None:
 @pytest.mark.parametrize("tokens", [Tokens(input=7, output=13), Tokens(input=9_999_999, output=1)])
 def test_a_calculation_is_exact_and_is_what_is_charged(model: Model, tokens: Tokens) -> None:
     """Its parts come to its sum, to the last decimal, and its charge is the ledger's formula."""
-    found = calculated(model, tokens)
-    parts = Decimal(found.input_text) + Decimal(found.output_text)
-    assert parts == Decimal(found.sum_text)
-    assert 0 <= Decimal(found.cost_nano) - Decimal(found.sum_text) * NANO_PER_DOLLAR < 1
-    assert found.is_rounded == (parts * NANO_PER_DOLLAR != found.cost_nano)
-    assert found.charge_nano == charge_nano(tokens, model.prices)
+    found = calculated(model, tokens).price
+    parts = sum(Decimal(part.amount) for part in found.parts)
+    assert parts == Decimal(found.sum)
+    assert 0 <= Decimal(found.rounded_nano) - Decimal(found.sum) * NANO_PER_DOLLAR < 1
+    assert found.is_rounded == (parts * NANO_PER_DOLLAR != found.rounded_nano)
+    assert found.charged_nano == charge_nano(tokens, model.prices)
 
 
 def test_a_rounded_sum_is_shown_with_all_its_digits(passer: Browser) -> None:
@@ -175,5 +179,5 @@ def test_a_rounded_sum_is_shown_with_all_its_digits(passer: Browser) -> None:
     passer.world.app.models.put(model)
     told = sum_on(passer.get("/models?model=fine&input=3&output=1000").html)
     assert "3 × $0.000000001 $0.000000000000003" in told
-    assert "rounded up to nine decimals below $0.025000000000003" in told
+    assert "Sum $0.025000000000003 Rounded up to a whole billionth" in told
     assert told.endswith("$0.025000001")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from osiris.flows import keys
 from osiris.flows.expiry import sweep
 from osiris.ledger.order import CRYPTO
 from tests.flows.topup_customer import ACCOUNT, DOLLAR, MINUTE_MS, payment_id
+from tests.scripted_provider import COIN
 from tests.web.browser import Browser
 from tests.web.markup import Markup
 from tests.web.shopper import EMAIL, KEY_NAME, Shopper, shopper
+
+if TYPE_CHECKING:
+    from osiris.store.transport import Payload
+    from tests.builders import Call
 
 PAGE_BYTES_MAX = 50_000
 
@@ -47,6 +54,32 @@ def test_orders_are_listed_newest_first_by_pages(ada: Shopper) -> None:
         path = next((link for link in links if "after=" in link and "lang=" not in link), "")
     assert seen == made[::-1]
     assert path == ""
+
+
+def test_the_list_says_of_an_order_what_its_page_says(ada: Shopper) -> None:
+    """A payment that is not final yet is seen, also after the quote has ended."""
+    order = ada.order("100", CRYPTO, coin=COIN)
+    ada.customer.provider(order).detect(payment_id(order))
+    for label in ("Payment seen", "Payment seen"):
+        assert label in ada.look(order).text
+        assert label in ada.browser.get("/orders").text
+        ada.world.pass_ms(60 * MINUTE_MS)
+    ada.customer.pay(order)
+    ada.look(order)
+    assert "Credited" in ada.browser.get("/orders").text
+
+
+def test_a_receipt_is_whole_or_not_there(ada: Shopper) -> None:
+    """Payments that DynamoDB leaves out, each time it is asked, are not taken for none."""
+    order = ada.customer.bought()
+
+    def nothing(_call: Call, payload: Payload) -> Payload:
+        return {"Responses": {}, "UnprocessedKeys": payload["RequestItems"]}
+
+    ada.world.meet("BatchGetItem", *[nothing] * 5)
+    shown = ada.browser.get(f"/orders/{order.id}/receipt")
+    assert shown.status == 503
+    assert "Our database does not answer. Nothing is lost." in shown.text
 
 
 @pytest.mark.parametrize("after", ["x", "ord_", "'", "%00", "ord_" + "z" * 500])

@@ -246,6 +246,19 @@ def test_too_little_is_credited_and_told(ada: Shopper) -> None:
     assert is_settled(shown)
 
 
+def test_a_code_that_took_too_little_takes_no_rest(ada: Shopper) -> None:
+    """A QRIS code is paid once: what came is credited, and the rest is another order's."""
+    order = ada.order()
+    ada.customer.pay(order, share="0.6")
+    shown = ada.look(order)
+    assert "Partly paid. $60.00 of $100.00 was paid, and is on the key: nothing" in shown.text
+    assert "This order can't take the rest." in shown.text
+    assert (codes(shown), is_settled(shown)) == ([], False)
+    ada.world.pass_ms(QUOTE_MS)
+    shown = ada.look(order)
+    assert "The quote has ended. For the rest, make another order." in shown.text
+
+
 def test_too_much_is_credited_and_told(ada: Shopper) -> None:
     """What came beside the quote is worth what the provider says."""
     order = ada.order("100", CRYPTO, coin=COIN)

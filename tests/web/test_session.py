@@ -10,8 +10,8 @@ from cryptography.fernet import Fernet
 
 from osiris.errors import StoreUnavailable
 from osiris.identity.session_keys import KEYS_SECRET
+from osiris.times import HOUR_MS
 from osiris.web.session import (
-    HOUR_MS,
     IDLE_MS_MAX,
     SEALED_LENGTH_MAX,
     SESSION_MS_MAX,

@@ -356,7 +356,7 @@ def test_anothers_key_is_refused(ada: Shopper) -> None:
     bobs = keys.create(ada.world.app, "bob", name="of Bob").key
     refused = ada.send(key=bobs.id)
     assert refused.status == 404
-    assert "Nothing was ordered." in refused.text
+    assert "Nothing was changed or ordered." in refused.text
     assert "of Bob" not in refused.text
     assert ada.orders == []
 

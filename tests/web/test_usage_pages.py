@@ -11,11 +11,10 @@ import pytest
 from osiris.flows import usage as flows
 from osiris.flows.keys import create, set_enabled
 from osiris.flows.usage import DayUsage
-from osiris.ledger.credit import DAY_MS
 from osiris.ledger.key import ACCOUNT_KEYS_MAX
 from osiris.ledger.rollup import Rollup
+from osiris.times import DAY_MS, day_start_ms
 from osiris.usage import Tokens
-from osiris.web.days import midnight_ms
 from osiris.web.pages import usage as pages
 from tests.flows.used_key import funded, granted, opened, requested
 from tests.web.browser import Browser, web_world
@@ -105,7 +104,7 @@ def test_tokens_stand_in_their_buckets(ada: Browser) -> None:
     """Input without the cache, cache reads, cache writes of both kinds, output."""
     key = funded(ada.world, "ada")
     requested(ada.world, key)
-    day_ms = midnight_ms(ada.world.now_ms) - DAY_MS
+    day_ms = day_start_ms(ada.world.now_ms) - DAY_MS
     closed_days(ada, Rollup(key.id, day_ms, "m-1", 7, Tokens(1000, 200, 30, 4, 5), 999))
     found = rows(ada.get("/usage"), "by-day")
     assert list(found) == ["23 Nov 2026", "24 Nov 2026", "Total"]
@@ -138,7 +137,7 @@ def closed_days(ada: Browser, *rollups: Rollup) -> None:
     """The reconciler has summed these up, and all before today."""
     for rollup in rollups:
         ada.world.app.usage.put(rollup)
-    ada.world.app.usage.set_rolled_until_ms(midnight_ms(ada.world.now_ms))
+    ada.world.app.usage.set_rolled_until_ms(day_start_ms(ada.world.now_ms))
 
 
 def test_requests_that_cost_nothing_have_no_chart(ada: Browser) -> None:
@@ -146,7 +145,7 @@ def test_requests_that_cost_nothing_have_no_chart(ada: Browser) -> None:
     key = funded(ada.world, "ada")
     requested(ada.world, key)
     passed(ada, DAY_MS)
-    closed_days(ada, Rollup(key.id, midnight_ms(ada.world.now_ms) - DAY_MS, "m", 3, Tokens(), 0))
+    closed_days(ada, Rollup(key.id, day_start_ms(ada.world.now_ms) - DAY_MS, "m", 3, Tokens(), 0))
     shown = ada.get("/usage")
     assert rows(shown, "by-key") == {"k": ["$0.00", "3", "0", "0", "0", "0"]} | {
         "Total": ["$0.00", "3", "0", "0", "0", "0"]
@@ -176,6 +175,9 @@ def test_it_says_when_something_is_missing(ada: Browser, monkeypatch: pytest.Mon
     shown = ada.get("/usage")
     assert "These figures are too low" in shown.text
     assert rows(shown, "by-day")["Total"][1] == "2"
+    shown = ada.get("/keys")
+    assert "2 requests" in shown.text
+    assert "These figures are too low" in shown.text
 
 
 # ------------------------------------------------------------------------------------ the filters
@@ -250,7 +252,7 @@ def test_a_full_page_is_small(ada: Browser, monkeypatch: pytest.MonkeyPatch, by:
     """Ten keys, sixty models with long names, all of them on each day of a month: under 50 KB."""
     keys = [create(ada.world.app, "ada", name=f"key {n} " + "n" * 50).key for n in range(10)]
     assert len(keys) == ACCOUNT_KEYS_MAX
-    today_ms = midnight_ms(ada.world.now_ms)
+    today_ms = day_start_ms(ada.world.now_ms)
     tokens = Tokens(10**7, 10**7, 10**6, 10**6, 10**7)
     name = "m" * 90
     found = [

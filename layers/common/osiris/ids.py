@@ -73,6 +73,11 @@ def is_request_id(text: str) -> bool:
     return _is_timed_id(text, REQUEST_PREFIX)
 
 
+def is_entry_id(text: str) -> bool:
+    """Whether the text has the form of an entry's id, a charge's or another's."""
+    return is_request_id(text) or _is_timed_id(text, ENTRY_PREFIX)
+
+
 def is_order_id(text: str) -> bool:
     """Whether the text has the form of an order's id."""
     return _is_timed_id(text, ORDER_PREFIX)

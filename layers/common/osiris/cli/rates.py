@@ -9,9 +9,10 @@ import click
 
 from osiris.cli.operator import Operator, as_json
 from osiris.cli.output import note, show_json, show_table
-from osiris.flows.rates import HOUR_MS, current, refreshed
+from osiris.flows.rates import current, refreshed
 from osiris.http.shapes import time_json
 from osiris.payment_errors import RateUnavailable
+from osiris.times import HOUR_MS, MINUTE_MS
 
 if TYPE_CHECKING:
     from osiris.app.full import FullApp
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from osiris.settings import Settings
     from osiris.store.rates import KeptRate
 
-MINUTE_MS = 60_000
 
 NEVER_READ = "never read"
 TOO_OLD = "too old"

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from osiris.ledger.order import CRYPTO
 from osiris.payment_errors import ProviderUnavailable
 from osiris.payments import Coin
+from osiris.times import HOUR_MS
 
 if TYPE_CHECKING:
     from osiris.app.full import FullApp
 
-FRESH_MS = 3_600_000
+FRESH_MS = HOUR_MS
 
 
 def all_coins(app: FullApp) -> list[Coin]:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from osiris import ids
 from osiris.errors import ChangedMeanwhile, StoreUnavailable
 from osiris.flows.patience import CHANGES_MAX, patiently
-from osiris.ledger.credit import DAY_MS, swept
+from osiris.ledger.credit import swept
 from osiris.ledger.key import DELETED
 from osiris.money import dollars_from_nano
 from osiris.store.expiries import Progress
 from osiris.store.outbox import Event
+from osiris.times import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ WARNING_DAYS = (7, 1)
 # The first sweep looks back so far: a stack may be older than its sweeper.
 FIRST_DAYS = 100
 # Keys and their index agree within moments: a day is done when it has been over for this long.
-LATE_MS = 3_600_000
+LATE_MS = HOUR_MS
 
 
 class Swept(NamedTuple):

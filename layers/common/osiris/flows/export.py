@@ -12,8 +12,8 @@ from osiris.flows.keys import read
 from osiris.flows.ledger_page import RequestLine
 from osiris.flows.statement import Line
 from osiris.ids import made_at_ms
-from osiris.ledger.credit import DAY_MS
 from osiris.ledger.entry import CHARGE
+from osiris.times import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,13 +23,13 @@ from osiris.flows.patience import CHANGES_MAX, patiently
 from osiris.ledger.credit import closed, trial
 from osiris.ledger.key import DELETED, DISABLED, LIVE, NAME_LENGTH_MAX, PAID, TRIAL, new_key
 from osiris.money import dollars_from_nano, nano_from_dollars
+from osiris.times import HOUR_MS
 
 if TYPE_CHECKING:
     from osiris.app.full import FullApp
     from osiris.ledger.credit import Posting
     from osiris.ledger.key import Key
 
-HOUR_MS = 3_600_000
 # The longest that an old secret lives on after a rotation.
 OVERLAP_HOURS_MAX = 24
 

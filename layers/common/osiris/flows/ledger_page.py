@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from osiris.errors import ChangedMeanwhile, InvalidRequest
 from osiris.flows.keys import read
 from osiris.flows.statement import Line
-from osiris.ids import ENTRY_PREFIX, PREFIX_LENGTH, REQUEST_PREFIX, is_request_id, made_at_ms
+from osiris.ids import is_entry_id, made_at_ms
 from osiris.ledger.entry import CHARGE
 from osiris.money import AMOUNT_NANO_MAX
 from osiris.store.items import entry_sort_key
@@ -179,15 +179,8 @@ def _checked(cursor: Cursor | None) -> Cursor | None:
     before_id, balance_nano = cursor
     # A bool is an int, too.
     is_amount = type(balance_nano) is int and abs(balance_nano) <= AMOUNT_NANO_MAX
-    if not (isinstance(before_id, str) and _is_entry_id(before_id)) or not (
+    if not (isinstance(before_id, str) and is_entry_id(before_id)) or not (
         balance_nano is None or is_amount
     ):
         raise InvalidRequest("This page's address is not valid. Begin at the newest page.")
     return cursor
-
-
-def _is_entry_id(text: str) -> bool:
-    """Whether the text has the form of an entry's id, a charge's or another's."""
-    if text.startswith(ENTRY_PREFIX):
-        text = REQUEST_PREFIX + text[PREFIX_LENGTH:]
-    return is_request_id(text)

@@ -9,12 +9,12 @@ from osiris.ledger.rate import Quoted, relied_on
 from osiris.payment_errors import RateUnavailable
 from osiris.store.rates import KeptRate
 from osiris.telemetry import RATE_FAILED
+from osiris.times import HOUR_MS
 
 if TYPE_CHECKING:
     from osiris.app.full import FullApp
     from osiris.rates import Source
 
-HOUR_MS = 3_600_000
 FRESH_MS = HOUR_MS
 # A source that failed is not asked at each order.
 TRY_AGAIN_MS = 60_000

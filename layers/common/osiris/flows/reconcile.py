@@ -13,9 +13,10 @@ from osiris.flows.segments import SEGMENTS, in_segments
 from osiris.flows.settlement import finish_lapsed
 from osiris.ledger.hold import lapsed
 from osiris.ledger.key import LIVE, PAID, Key
-from osiris.ledger.rollup import HOUR_MS, closed_until_ms, rolled_up
+from osiris.ledger.rollup import closed_until_ms, rolled_up
 from osiris.money import dollars_from_nano, nano_from_dollars
 from osiris.store.outbox import Event
+from osiris.times import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

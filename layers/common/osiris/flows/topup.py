@@ -21,6 +21,7 @@ from osiris.flows.watch import ask
 from osiris.ledger.key import TRIAL
 from osiris.ledger.order import (
     CANCELLED,
+    CREDITED,
     CRYPTO,
     EXPIRED,
     PENDING,
@@ -42,19 +43,18 @@ from osiris.payment_errors import (
 )
 from osiris.payments import Bill, ReferenceTaken
 from osiris.store.new_orders import NOTHING_TAKEN, Promise, Taken
+from osiris.times import HOUR_MS, MINUTE_MS
 
 if TYPE_CHECKING:
     from osiris.app.full import FullApp
     from osiris.ledger.order import Part
     from osiris.ledger.payment import Payment
 
-MINUTE_MS = 60_000
 # An owner who waits for a payment has its provider asked so often.
 ASK_AGAIN_MS = 10_000
 ASK_TIMEOUT_MS = 3_000
 # All that an owner waits for a provider, well below API Gateway's 29 s.
 ASK_MS_MAX = 10_000
-HOUR_MS = 3_600_000
 # Each order costs its provider a call or more, and a question now and then for eight days.
 ORDERS_AN_HOUR_MAX = 20
 RETRY_AFTER_S = 60
@@ -159,6 +159,18 @@ def list_orders(
     if after_id and not ids.is_order_id(after_id):
         raise InvalidRequest("'after' must be the 'next' of an earlier page.", param="after")
     return app.orders.of_account(account_id, before_id=after_id, most=min(most, PAGE_MAX))
+
+
+def list_shown(
+    app: FullApp, account_id: str, *, after_id: str, most: int
+) -> tuple[list[Shown], str]:
+    """A page of `list_orders`, with the payments of each order that is not credited."""
+    orders, after = list_orders(app, account_id, after_id=after_id, most=most)
+    payments = app.orders.payments
+    shown = [
+        Shown(order, [] if shown_state(order) == CREDITED else payments(order)) for order in orders
+    ]
+    return shown, after
 
 
 def cancel(app: FullApp, account_id: str, order_id: str) -> Shown:

@@ -13,10 +13,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from osiris.errors import InvalidRequest
-from osiris.ledger.credit import DAY_MS
 from osiris.ledger.key import ACCOUNT_KEYS_MAX
-from osiris.ledger.rollup import HOUR_MS, rolled_up
+from osiris.ledger.rollup import rolled_up
 from osiris.money import ceil_div
+from osiris.times import DAY_MS, HOUR_MS, day_start_ms
 from osiris.usage import Tokens
 
 if TYPE_CHECKING:
@@ -63,6 +63,13 @@ class Spent(NamedTuple):
     cost_nano: int
 
 
+class Today(NamedTuple):
+    """What was spent by each key, by its id; too little where it is not `complete`, as Usage."""
+
+    spent: dict[str, Spent]
+    complete: bool
+
+
 def usage(app: FullApp, keys: Sequence[Key], *, from_ms: int, until_ms: int) -> Usage:
     """What an account's keys used in the hours that begin in [from_ms, until_ms): 31 days at most.
 
@@ -94,15 +101,15 @@ def usage(app: FullApp, keys: Sequence[Key], *, from_ms: int, until_ms: int) -> 
     return Usage(_by_day(rollups), complete)
 
 
-def today(app: FullApp, keys: Sequence[Key]) -> dict[str, Spent]:
-    """What each key, by its id, spent since the day began (UTC); as little as `usage` knows of."""
+def today(app: FullApp, keys: Sequence[Key]) -> Today:
+    """What the keys spent since the day began (UTC)."""
     now_ms = app.now_ms()
     spent = {key.id: Spent(0, 0) for key in keys}
-    used = usage(app, keys, from_ms=_day_of(now_ms), until_ms=now_ms + 1)
+    used = usage(app, keys, from_ms=day_start_ms(now_ms), until_ms=now_ms + 1)
     for row in used.rows:
         before = spent[row.key_id]
         spent[row.key_id] = Spent(before.requests + row.requests, before.cost_nano + row.cost_nano)
-    return spent
+    return Today(spent, used.complete)
 
 
 def _since(app: FullApp, key: Key, *, from_ms: int, until_ms: int) -> tuple[list[Rollup], bool]:
@@ -115,7 +122,7 @@ def _since(app: FullApp, key: Key, *, from_ms: int, until_ms: int) -> tuple[list
 def _by_day(rollups: Iterable[Rollup]) -> list[DayUsage]:
     days: dict[tuple[int, str, str], DayUsage] = {}
     for rollup in rollups:
-        place = (_day_of(rollup.hour_ms), rollup.key_id, rollup.model)
+        place = (day_start_ms(rollup.hour_ms), rollup.key_id, rollup.model)
         earlier = days.get(place) or DayUsage(*place, 0, Tokens(), 0)
         counts = zip(earlier.tokens, rollup.tokens, strict=True)
         days[place] = earlier._replace(
@@ -124,10 +131,6 @@ def _by_day(rollups: Iterable[Rollup]) -> list[DayUsage]:
             cost_nano=earlier.cost_nano + rollup.cost_nano,
         )
     return [days[place] for place in sorted(days)]
-
-
-def _day_of(at_ms: int) -> int:
-    return at_ms - at_ms % DAY_MS
 
 
 def _next_hour(at_ms: int) -> int:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from jwt import PyJWK, PyJWTError
 
 from osiris.errors import IdentityUnavailable
+from osiris.times import DAY_MS, HOUR_MS
 from osiris.wire.connection import Connection, WireError
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 # Asymmetric alone: with a symmetric one the public key would be the secret.
 ALGORITHMS = ["RS256", "ES256"]
 
-FRESH_MS = 3_600_000
-USABLE_MS = 86_400_000
+FRESH_MS = HOUR_MS
+USABLE_MS = DAY_MS
 # Between two readings: a rotation waits no longer than this, a flood costs no more than one.
 READ_AGAIN_MS = 60_000
 READ_AGAIN_AFTER_FAILURE_MS = 5_000

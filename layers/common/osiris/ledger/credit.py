@@ -7,8 +7,7 @@ from typing import NamedTuple
 from osiris.ledger.entry import ADJUSTMENT, FORFEITURE, GRANT, PURCHASE, Entry
 from osiris.ledger.expiry import MONTHS_A_PURCHASE, extended, months_later
 from osiris.ledger.key import Key
-
-DAY_MS = 86_400_000
+from osiris.times import DAY_MS
 
 EXPIRED = "credit expired"
 KEY_DELETED = "key deleted"

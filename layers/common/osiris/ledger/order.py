@@ -13,6 +13,7 @@ from typing import NamedTuple
 from osiris.ids import PREFIX_LENGTH, RANDOM_LENGTH, TIME_LENGTH, is_order_id
 from osiris.ledger.payment import CHARGEBACK
 from osiris.money import ceil_div
+from osiris.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 QRIS = "qris"
 CRYPTO = "crypto"
@@ -50,13 +51,13 @@ NOT_ACCEPTED = "not_accepted"
 UNDONE = "undone"
 
 # For so long after its end a payment may still come: NOWPayments watches an address for 7 days.
-WATCHED_AFTER_END_MS = 8 * 86_400_000
+WATCHED_AFTER_END_MS = 8 * DAY_MS
 # Between two questions to a provider about one order: half the order's age, within these.
-GAP_MS_MIN = 60_000
-GAP_MS_MAX = 86_400_000
+GAP_MS_MIN = MINUTE_MS
+GAP_MS_MAX = DAY_MS
 
 # One that was cancelled and never paid is asked about more seldom.
-CANCELLED_GAP_MS_MIN = 3_600_000
+CANCELLED_GAP_MS_MIN = HOUR_MS
 # Whoever made an order has started it by then, or died.
 QUOTED_MS_MAX = 60_000
 

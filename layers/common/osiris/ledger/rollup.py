@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from osiris.ids import made_at_ms
 from osiris.ledger.entry import CHARGE, Entry
+from osiris.times import MINUTE_MS, hour_start_ms
 from osiris.usage import Tokens
 
-HOUR_MS = 3_600_000
-CLOSES_AFTER_MS = 20 * 60_000
+CLOSES_AFTER_MS = 20 * MINUTE_MS
 
 
 class Rollup(NamedTuple):
@@ -28,8 +28,8 @@ class Rollup(NamedTuple):
 
 def closed_until_ms(holds: Iterable[str], now_ms: int) -> int:
     """The end of the last closed hour of a key with these open holds (request ids)."""
-    until_ms = _hour_of(now_ms - CLOSES_AFTER_MS)
-    open_hours = [_hour_of(made_at_ms(request_id)) for request_id in holds]
+    until_ms = hour_start_ms(now_ms - CLOSES_AFTER_MS)
+    open_hours = [hour_start_ms(made_at_ms(request_id)) for request_id in holds]
     return min([until_ms, *open_hours])
 
 
@@ -39,7 +39,7 @@ def rolled_up(entries: Iterable[Entry]) -> list[Rollup]:
     for entry in entries:
         if entry.type != CHARGE or entry.charge is None:
             continue
-        place = (_hour_of(made_at_ms(entry.id)), entry.charge.model)
+        place = (hour_start_ms(made_at_ms(entry.id)), entry.charge.model)
         earlier = sums.get(place) or Rollup(entry.key_id, *place, 0, Tokens(), 0)
         counts = zip(earlier.tokens, entry.charge.tokens, strict=True)
         sums[place] = earlier._replace(
@@ -48,7 +48,3 @@ def rolled_up(entries: Iterable[Entry]) -> list[Rollup]:
             cost_nano=earlier.cost_nano + entry.cost_nano,
         )
     return list(sums.values())
-
-
-def _hour_of(at_ms: int) -> int:
-    return at_ms - at_ms % HOUR_MS

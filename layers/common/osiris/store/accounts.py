@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from osiris.errors import ChangedMeanwhile, KeyNotFound, StoreUnavailable
+from osiris.errors import ChangedMeanwhile, KeyNotFound
 from osiris.ledger.creation import creation_refusal
 from osiris.ledger.key import ACCOUNT_KEYS_MAX, DELETED, TRIAL, Account
+from osiris.store.batch import read_batch
 from osiris.store.items import account_of, account_pk, key_item, key_of, key_pk
 from osiris.store.transaction import transact
 from osiris.store.transport import ConditionFailed
@@ -57,9 +58,6 @@ RESIZE_CONDITIONS = {
     "window_is_the_one_seen": "#window = :seen",
 }
 
-# Keys that a BatchGetItem left out are asked for again so often.
-_READS_MAX = 5
-
 
 class Accounts:
     """Accounts, and their keys, in the Keys table."""
@@ -81,16 +79,9 @@ class Accounts:
     def keys(self, account_id: str) -> list[Key]:
         """The account's keys that are not deleted, oldest first (consistent)."""
         wanted = [_pk(key_pk(key_id)) for key_id in sorted(self.read(account_id).keys)]
-        found: list[Key] = []
-        for _ in range(_READS_MAX):
-            if not wanted:
-                return sorted(found, key=lambda key: (key.created_at_ms, key.id))
-            request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
-            answer = self._transport.call("BatchGetItem", {"RequestItems": request})
-            keys = map(key_of, answer["Responses"].get(self._table, []))
-            found += [key for key in keys if key.status != DELETED]
-            wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        raise StoreUnavailable(details="BatchGetItem left keys out")
+        keys = map(key_of, read_batch(self._transport, self._table, wanted))
+        found = [key for key in keys if key.status != DELETED]
+        return sorted(found, key=lambda key: (key.created_at_ms, key.id))
 
     def create(self, key: Key, entries: Sequence[Entry] = ()) -> None:
         """Put a new key, and its trial's entries, into its account: all of it, or nothing.

@@ -9,11 +9,11 @@ from osiris.ids import ENTRY_PREFIX, PREFIX_LENGTH, REQUEST_PREFIX
 from osiris.ledger.entry import CHARGE, Charge, Entry
 from osiris.ledger.key import Account, Key
 from osiris.store.values import plain_item, typed_item
+from osiris.times import DAY_MS
 from osiris.usage import Tokens
 
 Item = dict[str, Any]
 
-_DAY_MS = 86_400_000
 # What most keys never have is not stored.
 _ABSENT: Item = {
     "old_secret_hash": b"",
@@ -84,7 +84,7 @@ def account_of(item: Item) -> Account:
 
 def expiry_day(expires_at_ms: int) -> str:
     """The index's partition: the day of the expiry, in days since 1970 (UTC)."""
-    return str(expires_at_ms // _DAY_MS)
+    return str(expires_at_ms // DAY_MS)
 
 
 def entry_sort_key(entry_id: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from osiris.errors import StoreUnavailable
 from osiris.ids import time_text
 from osiris.ledger.key import ACCOUNT_KEYS_MAX
+from osiris.store.batch import read_batch
 from osiris.store.items import entry_item, entry_of, entry_sort_key
 from osiris.store.transport import ConditionFailed
 from osiris.store.values import typed
@@ -22,8 +22,6 @@ RECORD_CONDITIONS = {
     "entry_is_new": "attribute_not_exists(entry_id)",
 }
 
-# Entries that a BatchGetItem left out are asked for again so often.
-_READS_MAX = 5
 # After every id.
 _LAST = "z" * 8
 
@@ -71,16 +69,7 @@ class Ledger:
         assert len(key_ids) <= ACCOUNT_KEYS_MAX
         sort_key = typed(entry_sort_key(entry_id))
         wanted = [{"key_id": typed(key_id), "entry_id": sort_key} for key_id in sorted(key_ids)]
-        found: list[Entry] = []
-        for _ in range(_READS_MAX):
-            if not wanted:
-                break
-            request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
-            answer = self._transport.call("BatchGetItem", {"RequestItems": request})
-            found += map(entry_of, answer["Responses"].get(self._table, []))
-            wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        if wanted:
-            raise StoreUnavailable(details="BatchGetItem left entries out")
+        found = map(entry_of, read_batch(self._transport, self._table, wanted))
         # The id of a charge and that of another entry may differ in their prefix alone.
         return next((entry for entry in found if entry.id == entry_id), None)
 

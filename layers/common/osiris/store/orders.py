@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from osiris.errors import ChangedMeanwhile
 from osiris.ledger.order import PENDING, QUOTED
+from osiris.store.batch import BATCH_MAX, read_batch
 from osiris.store.new_orders import NewOrders
 from osiris.store.order_items import (
     DUE,
@@ -57,10 +58,6 @@ PAYMENT_CONDITIONS = {
     ),
 }
 
-# What DynamoDB reads in one BatchGetItem, and how often keys that it left out are asked for again.
-_BATCH_MAX = 100
-_READS_MAX = 5
-
 
 class Due(NamedTuple):
     """What waits in the index: ids of orders, of events, and where it goes on (None: nowhere)."""
@@ -97,15 +94,8 @@ class Orders(NewOrders):
 
     def payments(self, order: Order) -> list[Payment]:
         """The order's payments (consistent), in the order in which they showed up."""
-        wanted = [{"pk": typed(payment_pk(id))} for id in sorted(order.payment_ids)][:_BATCH_MAX]
-        found: list[Payment] = []
-        for _ in range(_READS_MAX):
-            if not wanted:
-                break
-            request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
-            answer = self._transport.call("BatchGetItem", {"RequestItems": request})
-            found += map(payment_of, answer["Responses"].get(self._table, []))
-            wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        wanted = [{"pk": typed(payment_pk(id))} for id in sorted(order.payment_ids)][:BATCH_MAX]
+        found = map(payment_of, read_batch(self._transport, self._table, wanted))
         return sorted(found, key=lambda payment: (payment.seen_at_ms, payment.id))
 
     def of_account(

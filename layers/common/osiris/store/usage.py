@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from osiris.ids import KEY_ID_LENGTH
-from osiris.ledger.rollup import HOUR_MS, Rollup
+from osiris.ledger.rollup import Rollup
 from osiris.money import ceil_div
 from osiris.store.values import plain_item, typed, typed_item
+from osiris.times import HOUR_MS
 from osiris.usage import Tokens
 
 if TYPE_CHECKING:

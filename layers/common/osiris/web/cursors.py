@@ -5,16 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osiris.flows.ledger_page import Cursor
-from osiris.ids import (
-    ENTRY_PREFIX,
-    PREFIX_LENGTH,
-    RANDOM_LENGTH,
-    REQUEST_PREFIX,
-    is_request_id,
-    made_at_ms,
-    time_text,
-)
-from osiris.ledger.credit import DAY_MS
+from osiris.ids import RANDOM_LENGTH, REQUEST_PREFIX, is_entry_id, made_at_ms, time_text
+from osiris.times import DAY_MS
 
 if TYPE_CHECKING:
     from osiris.web.visit import Visit
@@ -57,10 +49,3 @@ def cursor_at(entry_id: str, now_ms: int) -> Cursor | None:
     if at_ms > now_ms + DAY_MS:
         return None
     return Cursor(REQUEST_PREFIX + time_text(at_ms + 1) + "0" * RANDOM_LENGTH, None)
-
-
-def is_entry_id(text: str) -> bool:
-    """Whether the text has the form of an entry's id, a charge's or another's."""
-    if text.startswith(ENTRY_PREFIX):
-        text = REQUEST_PREFIX + text[PREFIX_LENGTH:]
-    return is_request_id(text)

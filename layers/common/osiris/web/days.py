@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from osiris.errors import InvalidRequest
-from osiris.ledger.credit import DAY_MS
+from osiris.times import DAY_MS
 
 # More than a year: whoever does the books of one has it in one file.
 DAYS_MAX = 400
@@ -32,11 +32,6 @@ class Span(NamedTuple):
     def until_ms(self) -> int:
         """The first millisecond after it."""
         return _day_ms(self.last) + DAY_MS
-
-
-def midnight_ms(at_ms: int) -> int:
-    """The first millisecond of the day."""
-    return at_ms - at_ms % DAY_MS
 
 
 def day_text(at_ms: int) -> str:

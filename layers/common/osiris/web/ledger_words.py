@@ -46,7 +46,7 @@ TYPES = {
 }
 
 
-class StateWords(NamedTuple):
+class EndWords(NamedTuple):
     """How a request ended: its label, the class of its tag, what happened, and why it costs so.
 
     `charged` is empty where such a request never costs anything, `free` where it always does.
@@ -60,26 +60,26 @@ class StateWords(NamedTuple):
 
 
 STATES = {
-    COMPLETED: StateWords(
+    COMPLETED: EndWords(
         N_("complete"),
         "good",
         N_("The model answered to the end."),
         charged=N_("A complete answer is charged by its tokens."),
     ),
-    DEADLINE: StateWords(
+    DEADLINE: EndWords(
         N_("cut at the time limit"),
         "warn",
         N_("The answer took longer than one request may, so it was cut."),
         charged=N_("What was answered until then is charged."),
         free=N_("Nothing was answered until then, so nothing is charged."),
     ),
-    EMPTY: StateWords(
+    EMPTY: EndWords(
         N_("empty answer"),
         "warn",
         N_("The model's provider sent no output, and no reason for finishing."),
         free=N_("An empty answer is not charged."),
     ),
-    LAPSED: StateWords(
+    LAPSED: EndWords(
         N_("lost"),
         "bad",
         N_(
@@ -88,26 +88,26 @@ STATES = {
         ),
         free=N_("A request that we lose is not charged."),
     ),
-    UPSTREAM_FAILED: StateWords(
+    UPSTREAM_FAILED: EndWords(
         N_("provider failed"),
         "bad",
         N_("The model's provider answered with an error, or broke off in the middle."),
         charged=N_("The tokens that it had reported until then are charged."),
         free=N_("It had reported no tokens until then, so nothing is charged."),
     ),
-    UPSTREAM_REFUSED: StateWords(
+    UPSTREAM_REFUSED: EndWords(
         N_("provider refused"),
         "bad",
         N_("The model's provider took no request from us at that moment. It was not your request."),
         free=N_("An error is not charged."),
     ),
-    UPSTREAM_REJECTED: StateWords(
+    UPSTREAM_REJECTED: EndWords(
         N_("rejected"),
         "warn",
         N_("The model's provider found something wrong in the request; its answer said what."),
         free=N_("An error is not charged."),
     ),
-    UPSTREAM_SILENT: StateWords(
+    UPSTREAM_SILENT: EndWords(
         N_("provider silent"),
         "bad",
         N_("The model's provider sent nothing for as long as we wait."),
@@ -117,15 +117,15 @@ STATES = {
 }
 
 
-def state_of(words: Words, entry: Entry) -> StateWords:
+def state_of(words: Words, entry: Entry) -> EndWords:
     """How a request ended, by its entry, in this language."""
     state = LAPSED if entry.charge is None else entry.charge.state
     found = STATES.get(state)
     if found is None:
         # A newer version may know more of them.
-        return StateWords(state, "", "")
+        return EndWords(state, "", "")
     meaning, charged, free = found[2:]
-    return StateWords(
+    return EndWords(
         words.text(found.label),
         found.kind,
         words.text(meaning),

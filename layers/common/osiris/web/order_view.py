@@ -18,7 +18,8 @@ from osiris.ledger.order import (
     shown_state,
 )
 from osiris.ledger.payment import DETECTED
-from osiris.web.order_words import PART_PAID_ENDED, SEEN, STATES, UNSTARTED
+from osiris.times import DAY_MS, MINUTE_MS
+from osiris.web.order_words import PART_PAID_CLOSED, PART_PAID_ENDED, SEEN, STATES, UNSTARTED
 from osiris.web.words import DIGITS_MAX
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 # A code is some 7 KB, and a page with all of them would be too large. The next ones follow.
 CODES_MAX = 4
 # What was paid in the last moment is heard of some minutes after the end.
-LATE_MS_MAX = 5 * 60_000
-DAY_MS = 86_400_000
+LATE_MS_MAX = 5 * MINUTE_MS
 
 _STEP = {QUOTED: 0, PENDING: 1, PART_PAID: 1, SEEN: 2, CREDITED: 3}
 
@@ -88,12 +88,15 @@ def order_view(shown: Shown, now_ms: int) -> OrderView:
     order, payments = shown
     state = told_state(order, payments, now_ms)
     is_open = order.is_open(now_ms)
+    parts = _parts(order, payments, can_be_paid=is_open and order.was_started)
+    if state == PART_PAID and not any(part.is_payable for part in parts):
+        state = PART_PAID_CLOSED
     is_late = state == EXPIRED and now_ms < order.expires_at_ms + LATE_MS_MAX
     return OrderView(
         order=order,
         payments=payments,
         state=state,
-        parts=_parts(order, payments, can_be_paid=is_open and order.was_started),
+        parts=parts,
         step=_STEP.get(state, -1),
         is_settled=not (is_open or state == SEEN or is_late),
         can_be_cancelled=is_open and state in (QUOTED, PENDING),

@@ -1,7 +1,7 @@
 """Orders in the words of the pages: what a state means to its owner, and what was not lost.
 
 The API's own words for the same are in `osiris.http.order_shapes`; these are keyed by the same
-states, and by two that follow from the payments and from the clock.
+states, and by some that follow from the payments and from the clock.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ SEEN = "seen"
 UNSTARTED = "unstarted"
 # Part of it is credited, and the quote has ended.
 PART_PAID_ENDED = "part_paid_ended"
+# Part of it is credited, and nothing of it can take the rest before the quote ends.
+PART_PAID_CLOSED = "part_paid_closed"
 
 
 class StateWords(NamedTuple):
@@ -97,6 +99,14 @@ STATES = {
         N_(
             "%(credited)s of %(package)s was paid, and is on the key: nothing of it is lost. The"
             " quote has ended. For the rest, make another order."
+        ),
+    ),
+    PART_PAID_CLOSED: StateWords(
+        N_("Partly paid"),
+        "warn",
+        N_(
+            "%(credited)s of %(package)s was paid, and is on the key: nothing of it is lost. This"
+            " order can't take the rest. Make another one for it once this quote has ended."
         ),
     ),
     CREDITED: StateWords(N_("Credited"), "good", N_("%(credited)s is on the key.")),
@@ -197,6 +207,7 @@ TOLD = {
     "chargeback": N_("charged back"),
     "partial_chargeback": N_("partly charged back"),
 }
+# As their operators call themselves; another adapter is shown by its own name.
 PROVIDERS = {"midtrans": "Midtrans", "nowpayments": "NOWPayments"}
 # Who publishes the rate, and where; ExchangeRate-API's terms ask for the link.
 RATE_SOURCES = {

@@ -1,4 +1,4 @@
-"""How a request's price came about: the ledger's own figures, each step exact."""
+"""How a request's price comes about: each step exact, by the ledger's own formula."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from osiris.usage import cost_nano
 from osiris.web.words import N_
 
 if TYPE_CHECKING:
-    from osiris.ledger.entry import Entry
+    from osiris.catalogue import Prices
+    from osiris.usage import Tokens
 
 # Nano-dollars for a million tokens times tokens: nine decimals and six.
 _PRODUCT_PLACES = 15
@@ -52,12 +53,9 @@ class Price(NamedTuple):
         return self.charged_nano > self.rounded_nano
 
 
-def price_of(entry: Entry) -> Price | None:
-    """The steps to what a request was charged; None when nothing was."""
-    charge = entry.charge
-    if charge is None or entry.cost_nano == 0:
-        return None
-    buckets = list(zip(BUCKETS, charge.tokens, charge.prices, strict=True))
+def price_of(tokens: Tokens, prices: Prices, charged_nano: int) -> Price:
+    """The steps from the tokens to what is charged for them."""
+    buckets = list(zip(BUCKETS, tokens, prices, strict=True))
     parts = [
         Part(label, tokens, price, decimal_text(tokens * price, _PRODUCT_PLACES))
         for place, (label, tokens, price) in enumerate(buckets)
@@ -66,6 +64,6 @@ def price_of(entry: Entry) -> Price | None:
     return Price(
         parts,
         decimal_text(sum(tokens * price for _, tokens, price in buckets), _PRODUCT_PLACES),
-        cost_nano(charge.tokens, charge.prices),
-        entry.cost_nano,
+        cost_nano(tokens, prices),
+        charged_nano,
     )

@@ -55,7 +55,7 @@ _BY_CODE: dict[str, tuple[str, str]] = {
     ),
     "key_not_found": (
         N_("There is no such key"),
-        N_("It was deleted, or it belongs to another account."),
+        N_("It was deleted, or it belongs to another account. Nothing was changed or ordered."),
     ),
     "request_not_found": (
         N_("No request with this id was charged"),

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from osiris.http.messages import Answer
 from osiris.web import examples
 from osiris.web.assets import assets
+from osiris.web.problems import told
 from osiris.web.words import LANGUAGES, translations
 
 if TYPE_CHECKING:
@@ -27,10 +28,14 @@ _HSTS = "max-age=31536000"
 
 
 def page(visit: Visit, template: str, *, status: int = 200, **content: Any) -> Answer:
-    """A page of its template. What it shows of a person is kept by no cache."""
+    """A page of its template. What it shows of a person is kept by no cache.
+
+    When it tells of a problem (`visit.problem`), its status is the problem's.
+    """
     html = rendered(visit, template, **content)
     headers = [("Content-Type", HTML), ("Cache-Control", "no-store")]
-    return Answer(status, headers, (html.encode(errors="replace"),))
+    answered = status if visit.problem is None else visit.problem.status
+    return Answer(answered, headers, (html.encode(errors="replace"),))
 
 
 def public_page(visit: Visit, template: str, **content: Any) -> Answer:
@@ -61,18 +66,19 @@ def takes_gzip(accept_encoding: str) -> bool:
 
 
 def rendered(visit: Visit, template: str, **content: Any) -> str:
-    """A template filled in; `visit`, `words` (numbers, dates) and `asset` are there in each."""
-    return (
-        _environment(visit.words.language)
-        .get_template(template)
-        .render(
-            visit=visit,
-            words=visit.words,
-            languages=LANGUAGES,
-            now_ms=visit.app.now_ms(),
-            **content,
-        )
-    )
+    """A template filled in.
+
+    In each there are `visit`, `words` (numbers, dates), `asset`, and `problem`: the visit's, told
+    in its language, or None.
+    """
+    common = {
+        "visit": visit,
+        "words": visit.words,
+        "languages": LANGUAGES,
+        "now_ms": visit.app.now_ms(),
+        "problem": None if visit.problem is None else told(visit.words, visit.problem),
+    }
+    return _environment(visit.words.language).get_template(template).render(common | content)
 
 
 def redirect(location: str) -> Answer:

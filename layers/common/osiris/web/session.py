@@ -15,18 +15,18 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from osiris.errors import UpstreamRefusedUs
 from osiris.identity.session_keys import KEYS_SECRET
 from osiris.ids import random_base62
+from osiris.times import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from osiris.app.full import FullApp
 
-HOUR_MS = 3_600_000
 # A browser that stays away so long is signed out; one that comes gets a new cookie every hour.
-IDLE_MS_MAX = 24 * HOUR_MS
+IDLE_MS_MAX = DAY_MS
 RENEW_AFTER_MS = HOUR_MS
 # However busy, nobody stays signed in for longer.
-SESSION_MS_MAX = 14 * 24 * HOUR_MS
+SESSION_MS_MAX = 14 * DAY_MS
 # Browsers keep 4 KB of a cookie; no text of ours comes near that.
 SEALED_LENGTH_MAX = 4_000
 ID_LENGTH = 22

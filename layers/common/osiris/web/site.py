@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from osiris.errors import OsirisError, RouteNotFound
 from osiris.http.errors import error_headers, unexpected
 from osiris.http.messages import Answer
-from osiris.web.problems import told
 from osiris.web.rendering import page, redirect, security_headers
 from osiris.web.session import SessionKeysMissing, seal_of
 from osiris.web.visit import NEXT_LENGTH_MAX, SESSION, Visit, without_secrets
@@ -127,9 +126,7 @@ def error_page(visit: Visit, error: OsirisError) -> Answer:
     """What went wrong, what was not lost, and what to do; in plain text when no page works."""
     visit.problem = error
     try:
-        return page(
-            visit, "error.html", status=error.status, error=error, told=told(visit.words, error)
-        )
+        return page(visit, "error.html")
     except Exception as failure:  # noqa: BLE001 - the edge: a template or a translation is broken
         unexpected(failure, visit.app.telemetry, request_id=visit.request_id)
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]

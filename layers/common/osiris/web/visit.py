@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from osiris.errors import FormRefused, InvalidRequest, RequestTooLarge
 from osiris.http.messages import Request
 from osiris.ids import request_id
+from osiris.times import DAY_MS
 from osiris.web.cookies import cookie, cookie_name, read_cookies
 from osiris.web.session import (
     IDLE_MS_MAX,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 # Far above any form here.
 FORM_BYTES_MAX = 16 * 1024
 FIELDS_MAX = 50
-LANGUAGE_LIVES_MS = 365 * 86_400_000
+LANGUAGE_LIVES_MS = 365 * DAY_MS
 SESSION, LANGUAGE = "session", "language"
 # Of a path, with its query, that a sign-in leads back to.
 NEXT_LENGTH_MAX = 1_000

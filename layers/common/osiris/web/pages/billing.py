@@ -17,6 +17,7 @@ from osiris.ledger.key import ACCOUNT_KEYS_MAX
 from osiris.ledger.order import WATCHED_AFTER_END_MS
 from osiris.ledger.purchase import COVER_SHARE_MAX, FEE_SHARE_MAX, SEEN_LATE_MS_MAX
 from osiris.money import NANO_PER_DOLLAR, nano_from_dollars
+from osiris.times import DAY_MS, MINUTE_MS
 from osiris.usage import (
     ESTIMATE_BYTES_PER_TOKEN,
     MINIMUM_CHARGE_NANO,
@@ -41,8 +42,6 @@ EXAMPLE_PRICES = prices_from_dollars(
 )
 # The end of a month, where calendar months show what they are.
 EXAMPLE_PURCHASE_AT_MS = int(datetime(2027, 1, 31, 10, tzinfo=UTC).timestamp()) * 1000
-_DAY_MS = 86_400_000
-_MINUTE_MS = 60_000
 
 
 class _Example(NamedTuple):
@@ -101,8 +100,8 @@ def _purchase_terms(visit: Visit) -> dict[str, Any]:
         "difference": words.decimal(settings.rate_difference_percent),
         "rate_age_hours": settings.rate_age_hours,
         "asked_every_s": ASK_AGAIN_MS // 1000,
-        "watched_days": WATCHED_AFTER_END_MS // _DAY_MS,
-        "seen_late_minutes": SEEN_LATE_MS_MAX // _MINUTE_MS,
+        "watched_days": WATCHED_AFTER_END_MS // DAY_MS,
+        "seen_late_minutes": SEEN_LATE_MS_MAX // MINUTE_MS,
         "fee": _percent(words, FEE_SHARE_MAX),
         "cover": _percent(words, COVER_SHARE_MAX),
         "beside_packages": BESIDE_PACKAGES_MAX,

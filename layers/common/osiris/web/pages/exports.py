@@ -85,7 +85,8 @@ def ledger_csv(visit: Visit) -> Answer:
     try:
         days = _days(visit)
     except InvalidRequest as problem:
-        return ledger.ledger(visit, problem)
+        visit.problem = problem
+        return ledger.ledger(visit)
     lines = ledger_lines(
         visit.app, visit.account_id, key_id, from_ms=days.from_ms, until_ms=days.until_ms
     )
@@ -98,7 +99,8 @@ def requests_csv(visit: Visit) -> Answer:
     try:
         days = _days(visit)
     except InvalidRequest as problem:
-        return ledger.requests(visit, problem)
+        visit.problem = problem
+        return ledger.requests(visit)
     lines = request_lines(
         visit.app, visit.account_id, key_id, from_ms=days.from_ms, until_ms=days.until_ms
     )

@@ -30,7 +30,8 @@ _SHOWN_LENGTH = len(PREFIX) + 4
 def request(visit: Visit) -> Answer:
     """One request of the account: what became of it, and how its price came about."""
     found = find_request(visit.app, visit.account_id, visit.parameter("request_id"))
-    charge = found.entry.charge
+    charge, cost_nano = found.entry.charge, found.entry.cost_nano
+    price = price_of(charge.tokens, charge.prices, cost_nano) if charge and cost_nano else None
     return page(
         visit,
         "request.html",
@@ -42,7 +43,7 @@ def request(visit: Visit) -> Answer:
         upstream="" if charge is None else UPSTREAMS.get(charge.upstream, charge.upstream),
         duration="" if charge is None else seconds(visit.words, charge.duration_ms),
         admitted_at_ms=made_at_ms(found.entry.id),
-        price=price_of(found.entry),
+        price=price,
         minimum_nano=MINIMUM_CHARGE_NANO,
         tokens_per_mtok=TOKENS_PER_MTOK,
     )

@@ -12,7 +12,6 @@ from osiris.ledger.key import ACCOUNT_KEYS_MAX, DISABLED, LIVE, NAME_LENGTH_MAX,
 from osiris.money import nano_from_dollars
 from osiris.secrets_text import shown_prefix
 from osiris.web.examples import example_model
-from osiris.web.problems import told
 from osiris.web.rendering import page, redirect
 
 if TYPE_CHECKING:
@@ -28,24 +27,22 @@ _SECRET = "secret"  # noqa: S105  (a cookie's name)
 _SECRET_LIVES_MS = 300_000
 
 
-def table(visit: Visit, problem: OsirisError | None = None) -> Answer:
+def table(visit: Visit) -> Answer:
     """The account's keys, and the form for another."""
-    app, visit.problem = visit.app, problem
+    app = visit.app
     keys = flows.list_keys(app, visit.account_id)
     return page(
         visit,
         "keys.html",
-        status=200 if problem is None else problem.status,
-        problem=None if problem is None else told(visit.words, problem),
         keys=keys,
-        used_today=today(app, keys),
+        today=today(app, keys),
         prefix=shown_prefix,
         keys_max=ACCOUNT_KEYS_MAX,
         name_length_max=NAME_LENGTH_MAX,
         offers_trial=_offers_trial(visit, keys),
         trial_nano=nano_from_dollars(app.settings.trial_amount),
         trial_days=app.settings.trial_days,
-        wanted_name=visit.field("name") if problem is not None else "",
+        wanted_name=visit.field("name") if visit.problem else "",
         done=visit.query("done"),
     )
 
@@ -56,7 +53,8 @@ def create(visit: Visit) -> Answer:
     try:
         issued = flows.create(visit.app, visit.account_id, name=visit.field("name"), kind=kind)
     except OsirisError as problem:
-        return table(visit, problem)
+        visit.problem = problem
+        return table(visit)
     return _to_secret(visit, issued)
 
 
@@ -81,15 +79,12 @@ def secret(visit: Visit) -> Answer:
     )
 
 
-def one(visit: Visit, problem: OsirisError | None = None) -> Answer:
+def one(visit: Visit) -> Answer:
     """One key: where it stands, and what can be done with it."""
-    visit.problem = problem
     key = flows.read(visit.app, visit.account_id, visit.parameter("key_id"))
     return page(
         visit,
         "key.html",
-        status=200 if problem is None else problem.status,
-        problem=None if problem is None else told(visit.words, problem),
         key=key,
         prefix=shown_prefix(key.id),
         limit=_limit(visit, key),
@@ -142,7 +137,8 @@ def rotate(visit: Visit) -> Answer:
             visit.app, visit.account_id, visit.parameter("key_id"), overlap_hours=int(hours)
         )
     except OsirisError as problem:
-        return one(visit, problem)
+        visit.problem = problem
+        return one(visit)
     return _to_secret(visit, issued)
 
 
@@ -156,7 +152,8 @@ def delete(visit: Visit) -> Answer:
             confirmed_name=visit.field("confirm"),
         )
     except OsirisError as problem:
-        return one(visit, problem)
+        visit.problem = problem
+        return one(visit)
     return redirect(visit.path("/keys", done="deleted"))
 
 
@@ -189,7 +186,8 @@ def _changed(visit: Visit, change: Callable[[str], Key], *, done: str) -> Answer
     try:
         change(key_id)
     except OsirisError as problem:
-        return one(visit, problem)
+        visit.problem = problem
+        return one(visit)
     return redirect(visit.path(f"/keys/{key_id}", done=done))
 
 

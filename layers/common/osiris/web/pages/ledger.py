@@ -12,13 +12,11 @@ from osiris.ledger.hold import lapsed
 from osiris.web.cursors import cursor_at, opened_cursor, sealed_cursor
 from osiris.web.days import DAYS_MAX, day_text, span
 from osiris.web.ledger_words import TYPES, reason_of, seconds, state_of
-from osiris.web.problems import told
 from osiris.web.rendering import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from osiris.errors import OsirisError
     from osiris.flows.ledger_page import Cursor, LedgerPage, RequestsPage
     from osiris.http.messages import Answer
     from osiris.web.visit import Visit
@@ -28,7 +26,7 @@ OPEN_MAX = 50
 LEDGER, REQUESTS = "ledger", "requests"
 
 
-def ledger(visit: Visit, problem: OsirisError | None = None) -> Answer:
+def ledger(visit: Visit) -> Answer:
     """All entries of a key, newest first, each with the balance after it.
 
     `at` in the address names an entry: the page begins at it, unless it is too far back.
@@ -50,11 +48,11 @@ def ledger(visit: Visit, problem: OsirisError | None = None) -> Answer:
         state_of=lambda entry: state_of(visit.words, entry),
         reason_of=lambda entry: reason_of(visit.words, entry),
         elsewhere_day=day_text(made_at_ms(at)) if is_elsewhere else "",
-        **_around(visit, LEDGER, shown, cursor, problem),
+        **_around(visit, LEDGER, shown, cursor),
     )
 
 
-def requests(visit: Visit, problem: OsirisError | None = None) -> Answer:
+def requests(visit: Visit) -> Answer:
     """A key's requests, newest first; before the newest those that are open."""
     key_id = visit.parameter("key_id")
     cursor = opened_cursor(visit, REQUESTS, key_id, visit.query("before"))
@@ -70,7 +68,7 @@ def requests(visit: Visit, problem: OsirisError | None = None) -> Answer:
         lapsed=lapsed(shown.key.holds, lapse_ms=settings.hold_lapse_ms, now_ms=now_ms),
         state_of=lambda entry: state_of(visit.words, entry),
         seconds=lambda duration_ms: seconds(visit.words, duration_ms),
-        **_around(visit, REQUESTS, shown, cursor, problem),
+        **_around(visit, REQUESTS, shown, cursor),
     )
 
 
@@ -93,15 +91,10 @@ def _open(shown: RequestsPage) -> list[tuple[str, int]]:
 
 
 def _around(
-    visit: Visit,
-    kind: str,
-    shown: LedgerPage | RequestsPage,
-    cursor: Cursor | None,
-    problem: OsirisError | None,
+    visit: Visit, kind: str, shown: LedgerPage | RequestsPage, cursor: Cursor | None
 ) -> dict[str, Any]:
     """What both pages have beside their lines."""
     key, now_ms = shown.key, visit.app.now_ms()
-    visit.problem = problem
     this_month = span("", "", now_ms)
     return {
         "kind": kind,
@@ -110,10 +103,8 @@ def _around(
         "made_at_ms": made_at_ms,
         "is_newest": cursor is None,
         "older": sealed_cursor(visit, kind, key.id, shown.cursor),
-        "status": 200 if problem is None else problem.status,
-        "problem": None if problem is None else told(visit.words, problem),
-        "first_day": visit.query("from") if problem else this_month.first,
-        "last_day": visit.query("to") if problem else this_month.last,
+        "first_day": visit.query("from") if visit.problem else this_month.first,
+        "last_day": visit.query("to") if visit.problem else this_month.last,
         "today": this_month.last,
         "days_max": DAYS_MAX,
     }

@@ -12,16 +12,15 @@ from osiris.app.providers import NONE
 from osiris.flows.expiry import WARNING_DAYS
 from osiris.ledger.expiry import MONTHS_MAX
 from osiris.money import nano_from_dollars
+from osiris.times import DAY_MS, HOUR_MS
 from osiris.usage import MINIMUM_CHARGE_NANO
+from osiris.web.order_words import PROVIDERS
 from osiris.web.rendering import public_page
-from osiris.web.session import HOUR_MS, IDLE_MS_MAX, SESSION_MS_MAX
+from osiris.web.session import IDLE_MS_MAX, SESSION_MS_MAX
 
 if TYPE_CHECKING:
     from osiris.http.messages import Answer
     from osiris.web.visit import Visit
-
-# As their operators call themselves; another adapter is shown by its own name.
-_PROVIDERS = {"midtrans": "Midtrans", "nowpayments": "NOWPayments"}
 
 
 def terms(visit: Visit) -> Answer:
@@ -45,7 +44,7 @@ def privacy(visit: Visit) -> Answer:
         warning_days=WARNING_DAYS,
         providers=_providers(visit),
         idle_hours=IDLE_MS_MAX // HOUR_MS,
-        session_days=SESSION_MS_MAX // (24 * HOUR_MS),
+        session_days=SESSION_MS_MAX // DAY_MS,
     )
 
 
@@ -63,4 +62,4 @@ def refunds(visit: Visit) -> Answer:
 def _providers(visit: Visit) -> list[str]:
     settings = visit.app.settings
     names = (settings.qris_provider, settings.crypto_provider)
-    return [_PROVIDERS.get(name, name) for name in names if name != NONE]
+    return [PROVIDERS.get(name, name) for name in names if name != NONE]

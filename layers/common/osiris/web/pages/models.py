@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from osiris.money import decimal_text
-from osiris.usage import MINIMUM_CHARGE_NANO, TOKENS_PER_MTOK, Tokens, charge_nano, cost_nano
+from osiris.usage import MINIMUM_CHARGE_NANO, TOKENS_PER_MTOK, Tokens, charge_nano
 from osiris.web.examples import example_model
+from osiris.web.price import Price, price_of
 from osiris.web.rendering import public_page
 from osiris.web.words import N_
 
@@ -23,8 +23,6 @@ TYPICAL = Tokens(input=1_000, output=500)
 TOKENS_MAX = 10_000_000
 # As long as a model's id may be.
 SEARCH_LENGTH_MAX = 100
-# Nano-dollars for a million tokens times tokens: nine decimals and six.
-_PRODUCT_PLACES = 15
 
 UPSTREAMS = {"openai": "OpenAI", "anthropic": "Anthropic", "deepseek": "DeepSeek"}
 
@@ -58,25 +56,11 @@ PRESETS = (
 
 
 class Calculation(NamedTuple):
-    """What a request would cost, and how that comes about; texts are exact decimal dollars."""
+    """What a request would cost, and how that comes about."""
 
     model: Model
     tokens: Tokens
-    input_text: str
-    output_text: str
-    sum_text: str
-    cost_nano: int
-    charge_nano: int
-
-    @property
-    def is_rounded(self) -> bool:
-        """Whether the sum had parts of a nano-dollar."""
-        return self.sum_text != decimal_text(self.cost_nano, 9)
-
-    @property
-    def is_minimum(self) -> bool:
-        """Whether the tokens cost less than the least that an answer costs."""
-        return self.charge_nano > self.cost_nano
+    price: Price
 
     @property
     def is_too_long(self) -> bool:
@@ -100,7 +84,7 @@ def catalogue(visit: Visit) -> Answer:
     sort = visit.query("sort") if visit.query("sort") in _SORTS else next(iter(_SORTS))
     presets = [preset for preset in PRESETS if preset.model_id in models]
     asked = _asked(visit, models, presets)
-    calculation, problem = _calculated(visit, models, asked)
+    calculation, mistake = _calculated(visit, models, asked)
     return public_page(
         visit,
         "models.html",
@@ -118,24 +102,15 @@ def catalogue(visit: Visit) -> Answer:
         tokens_max=TOKENS_MAX,
         asked=asked,
         calculation=calculation,
-        problem=problem,
+        mistake=mistake,
         presets=presets,
     )
 
 
 def calculated(model: Model, tokens: Tokens) -> Calculation:
     """The formula with its numbers: what the ledger would charge for these tokens."""
-    input_product = tokens.input * model.prices.input_nano_per_mtok
-    output_product = tokens.output * model.prices.output_nano_per_mtok
-    return Calculation(
-        model=model,
-        tokens=tokens,
-        input_text=decimal_text(input_product, _PRODUCT_PLACES),
-        output_text=decimal_text(output_product, _PRODUCT_PLACES),
-        sum_text=decimal_text(input_product + output_product, _PRODUCT_PLACES),
-        cost_nano=cost_nano(tokens, model.prices),
-        charge_nano=charge_nano(tokens, model.prices),
-    )
+    charged_nano = charge_nano(tokens, model.prices)
+    return Calculation(model, tokens, price_of(tokens, model.prices, charged_nano))
 
 
 def _found(models: Collection[Model], search: str) -> list[Model]:

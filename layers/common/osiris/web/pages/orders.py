@@ -10,6 +10,7 @@ from osiris.flows import topup as flows
 from osiris.ledger.order import CANCELLED, CRYPTO, reference
 from osiris.payment_errors import OrderEnded
 from osiris.secrets_text import shown_prefix
+from osiris.times import MINUTE_MS
 from osiris.web.order_view import CODES_MAX, order_view, told_state
 from osiris.web.order_view import meaning as meaning_of
 from osiris.web.order_words import (
@@ -22,7 +23,6 @@ from osiris.web.order_words import (
     amount_words,
     told_words,
 )
-from osiris.web.problems import told
 from osiris.web.rendering import page, redirect
 
 if TYPE_CHECKING:
@@ -37,31 +37,28 @@ PAGE = 20
 
 def table(visit: Visit) -> Answer:
     """The account's orders, newest first. Raises InvalidRequest for a place that is none."""
-    orders, after = flows.list_orders(
+    shown, after = flows.list_shown(
         visit.app, visit.account_id, after_id=visit.query("after"), most=PAGE
     )
     now_ms = visit.app.now_ms()
     return page(
         visit,
         "orders.html",
-        orders=orders,
+        orders=[order for order, _ in shown],
         after=after,
         is_first=not visit.query("after"),
-        states={order.id: STATES[told_state(order, [], now_ms)] for order in orders},
+        states={each.order.id: STATES[told_state(*each, now_ms)] for each in shown},
         names={key.id: key.name for key in keys.list_keys(visit.app, visit.account_id)},
         prefix=shown_prefix,
     )
 
 
-def one(visit: Visit, problem: OsirisError | None = None) -> Answer:
+def one(visit: Visit) -> Answer:
     """One order: how to pay it, and what became of it."""
-    visit.problem = problem
     shown = flows.read(visit.app, visit.account_id, visit.parameter("order_id"))
     return page(
         visit,
         "order.html",
-        status=200 if problem is None else problem.status,
-        problem=None if problem is None else told(visit.words, problem),
         coin_name=_coin_name(visit, shown.order),
         **_content(visit, shown),
     )
@@ -82,9 +79,11 @@ def cancel(visit: Visit) -> Answer:
         shown = flows.read(visit.app, visit.account_id, order_id)
         # Pressed twice: it is as it was wished.
         if shown.order.state != CANCELLED:
-            return one(visit, problem)
+            visit.problem = problem
+            return one(visit)
     except OsirisError as problem:
-        return one(visit, problem)
+        visit.problem = problem
+        return one(visit)
     return redirect(visit.path(f"/orders/{order_id}"))
 
 
@@ -97,10 +96,7 @@ def receipt(visit: Visit) -> Answer:
         visit,
         "receipt.html",
         issued_at_ms=visit.app.now_ms(),
-        credited_at_ms=min(
-            (paid.credited_at_ms for paid in shown.payments if paid.credited_nano),
-            default=visit.app.now_ms(),
-        ),
+        credited_at_ms=min(paid.credited_at_ms for paid in shown.payments if paid.credited_nano),
         **_content(visit, shown),
     )
 
@@ -124,7 +120,7 @@ def _content(visit: Visit, shown: Shown) -> dict[str, Any]:
         "prefix": shown_prefix,
         "amount": lambda amount, currency: amount_words(words, amount, currency),
         "told": lambda text: told_words(words, text),
-        "left_minutes": max(0, -(-(order.expires_at_ms - now_ms) // flows.MINUTE_MS)),
+        "left_minutes": max(0, -(-(order.expires_at_ms - now_ms) // MINUTE_MS)),
         "codes_max": CODES_MAX,
         "reference": reference,
     }

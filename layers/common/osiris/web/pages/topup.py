@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from osiris.errors import InvalidRequest, KeyNotFound, OsirisError
+from osiris.errors import InvalidRequest, OsirisError
 from osiris.flows import coins, keys, quote
 from osiris.flows import topup as flows
 from osiris.flows.topup import Wish
@@ -16,6 +16,7 @@ from osiris.ids import random_base62
 from osiris.ledger.expiry import MONTHS_MAX, extended, months_later
 from osiris.ledger.key import TRIAL
 from osiris.ledger.order import CRYPTO, QRIS
+from osiris.money import nano_from_dollars
 from osiris.secrets_text import shown_prefix
 from osiris.web.order_words import PROVIDERS, RATE_SOURCES
 from osiris.web.problems import Told, told
@@ -91,13 +92,13 @@ def order(visit: Visit) -> Answer:
             email=visit.signed_in.email,
         )
     except OsirisError as problem:
-        return _choosing(visit, wish, problem)
+        visit.problem = problem
+        return _choosing(visit, wish)
     return redirect(visit.path(f"/orders/{made.order.id}"))
 
 
-def _choosing(visit: Visit, wish: Wish, problem: OsirisError | None = None) -> Answer:
+def _choosing(visit: Visit, wish: Wish) -> Answer:
     app, now_ms = visit.app, visit.app.now_ms()
-    visit.problem = problem
     offer = quote.offer(app)
     all_keys = keys.list_keys(app, visit.account_id)
     search = visit.query("q").strip()[:SEARCH_LENGTH_MAX]
@@ -107,11 +108,9 @@ def _choosing(visit: Visit, wish: Wish, problem: OsirisError | None = None) -> A
     return page(
         visit,
         "topup.html",
-        status=200 if problem is None else problem.status,
-        problem=None if problem is None else _told(visit, problem),
         offer=offer,
         source=RATE_SOURCES.get(offer.rate.source, (offer.rate.source, "")) if offer.rate else None,
-        has_margin=app.settings.rate_margin_percent.strip("0.") != "",
+        has_margin=nano_from_dollars(app.settings.rate_margin_percent) > 0,
         keys=all_keys,
         has_ordinary_key=any(key.kind != TRIAL for key in all_keys),
         prefix=shown_prefix,
@@ -187,11 +186,3 @@ def _coins(visit: Visit, wish: Wish, search: str) -> _Coins:
     except OsirisError as problem:
         return _Coins([], None, told(visit.words, problem))
     return _Coins(found, chosen, None)
-
-
-def _told(visit: Visit, problem: OsirisError) -> Told:
-    """The error, which says that nothing was ordered."""
-    title, text = told(visit.words, problem)
-    if isinstance(problem, KeyNotFound):
-        text = f"{text} {visit.words.text('Nothing was ordered.')}"
-    return Told(title, text)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from osiris.errors import KeyNotFound
 from osiris.flows.keys import list_keys
 from osiris.flows.usage import usage as used
-from osiris.ledger.credit import DAY_MS
+from osiris.times import DAY_MS, day_start_ms
 from osiris.usage import Tokens
 from osiris.web.charts import stacked
-from osiris.web.days import midnight_ms
 from osiris.web.rendering import page
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def usage(visit: Visit) -> Answer:
     keys = list_keys(visit.app, visit.account_id)
     names = {key.id: key.name for key in keys}
     now_ms = visit.app.now_ms()
-    today_ms = midnight_ms(now_ms)
+    today_ms = day_start_ms(now_ms)
     days_ms = [today_ms - ago * DAY_MS for ago in range(choice.days - 1, -1, -1)]
     found = used(visit.app, _chosen(keys, choice.key_id), from_ms=days_ms[0], until_ms=now_ms + 1)
     by_model = _summed(found.rows, lambda row: row.model)
