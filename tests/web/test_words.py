@@ -102,14 +102,17 @@ def test_times_are_utc() -> None:
         (-30 * SECOND_MS, "30 seconds ago"),
         (20 * MINUTE_MS, "in 20 minutes"),
         (-3 * HOUR_MS, "3 hours ago"),
+        (36 * HOUR_MS, "in 36 hours"),
+        (2 * DAY_MS - 1, "in 47 hours"),
         (2 * DAY_MS, "in 2 days"),
+        (3 * DAY_MS - 1, "in 2 days"),
         (30 * DAY_MS, "in 30 days"),
         (92 * DAY_MS, "in 92 days"),
         (-400 * DAY_MS, "400 days ago"),
     ],
 )
 def test_a_distance_is_told_in_the_unit_that_fits(away_ms: int, english: str) -> None:
-    """From two days on in days, however many: that is how credit's life is counted."""
+    """From two days on in days, however many; never more than there is, for credit ends then."""
     assert EN.distance(AT_MS + away_ms, AT_MS) == english
 
 

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_currency, format_decimal
 
 from osiris.money import dollars_from_nano
+from osiris.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 if TYPE_CHECKING:
     from gettext import NullTranslations
@@ -36,7 +37,14 @@ DIGITS_MAX = 60
 _DECIMAL = "#,##0.##################"
 # Tokens at a price per million have fifteen decimals at most.
 _DOLLARS = "¤#,##0.00#############"
-_DAYS_FROM = timedelta(days=2)
+# A distance is told in the largest of these of which it has two: "in 36 hours", then "in 2 days".
+# Beyond days there is none: credit's life is told in days, not in weeks or months.
+_UNITS: tuple[tuple[Literal["day", "hour", "minute", "second"], int], ...] = (
+    ("day", DAY_MS),
+    ("hour", HOUR_MS),
+    ("minute", MINUTE_MS),
+    ("second", 1_000),
+)
 _NEVER_REACHED = 1_000_000
 _RANGE = re.compile(r"([A-Za-z]{1,8})(?:-[A-Za-z0-9-]{1,30})?(?:;q=([01](?:\.[0-9]{1,3})?))?")
 
@@ -127,14 +135,15 @@ class Words:
         return format_datetime(_utc(at_ms), _SECOND, locale=self.language) + " UTC"
 
     def distance(self, at_ms: int, now_ms: int) -> str:
-        """How far from now: "in 12 days", "3 hours ago"."""
-        delta = _utc(at_ms) - _utc(now_ms)
-        if abs(delta) >= _DAYS_FROM:
-            # Credit's life is told in days, not in weeks or months.
-            return format_timedelta(
-                delta, "day", _NEVER_REACHED, add_direction=True, locale=self.language
-            )
-        return format_timedelta(delta, add_direction=True, locale=self.language)
+        """How far from now, never told as more than it is: "in 12 days", "3 hours ago"."""
+        away_ms = at_ms - now_ms
+        fitting = (each for each in _UNITS if abs(away_ms) >= 2 * each[1])
+        unit, unit_ms = next(fitting, _UNITS[-1])
+        whole_ms = abs(away_ms) // unit_ms * unit_ms
+        delta = timedelta(milliseconds=whole_ms if away_ms >= 0 else -whole_ms)
+        return format_timedelta(
+            delta, unit, _NEVER_REACHED, add_direction=True, locale=self.language
+        )
 
 
 def _utc(at_ms: int) -> datetime:
