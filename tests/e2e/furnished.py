@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Harness
     from tests.e2e.visitor import Visitor
 
+COIN = "usdttrc20"
 MODELS = ("claude-opus-4.6", "deepseek-v3", "claude-opus-4.6")
 
 
@@ -24,6 +25,7 @@ class Furnished(NamedTuple):
     request_id: str
     credited_order_id: str
     open_order_id: str
+    open_coin_order_id: str
 
     @property
     def paths(self) -> list[str]:
@@ -43,11 +45,14 @@ class Furnished(NamedTuple):
             order,
             f"{order}/receipt",
             f"/orders/{self.open_order_id}",
+            f"/orders/{self.open_coin_order_id}",
             "/find?id=nothing",
             "/requests/req_0000000000000000",
         ]
 
 
+# Of an account that has nothing yet.
+EMPTY = ["/keys", "/topup", "/orders", "/usage"]
 PUBLIC = [
     "/",
     "/models",
@@ -63,22 +68,23 @@ PUBLIC = [
 
 
 def furnish(visitor: Visitor, harness: Harness) -> Furnished:
-    """Make a key, buy credit for it, use it, and leave an order open."""
+    """Make a key, buy credit for it, use it, and leave an order of each kind open."""
     secret = visitor.create_key("Production")
     parsed = secrets_text.parse(secret)
     assert parsed is not None
     key_id = parsed.key_id
     credited_order_id = visitor.order(key_id, "100", "qris")
     pay(harness, credited_order_id)
-    visitor.page.get_by_text("Credited").first.wait_for()
+    visitor.page.get_by_role("link", name="Receipt").wait_for()
     credit.grant(harness.app, key_id, amount_nano=nano_from_dollars("3"), days=30)
     for number, model in enumerate(MODELS, start=1):
         steering = f"[sim input={number * 4000} output={number * 900}]"
         assert harness.chat(secret, steering, model=model).status_code == 200
     harness.chat(secret, "[sim status=500]")
     open_order_id = visitor.order(key_id, "2500", "qris")
+    open_coin_order_id = visitor.order(key_id, "100", "crypto", coin=COIN)
     charges = [entry for entry in harness.charges(secret) if entry.cost_nano]
-    return Furnished(key_id, charges[0].id, credited_order_id, open_order_id)
+    return Furnished(key_id, charges[0].id, credited_order_id, open_order_id, open_coin_order_id)
 
 
 def pay(harness: Harness, order_id: str, *, part: int = 1, provider: str = "midtrans") -> None:

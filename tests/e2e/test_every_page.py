@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
 from tests.e2e.chromium import Window, chromium
-from tests.e2e.furnished import PUBLIC, Furnished, furnish
+from tests.e2e.furnished import EMPTY, PUBLIC, Furnished, furnish
 from tests.e2e.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -72,17 +72,45 @@ def test_every_page_can_be_read_by_everybody(
         size = len(answer.body())
         if size > HTML_BYTES_MAX:
             problems.append(f"{path}: {size} bytes of HTML")
-        problems += [f"{path}: {problem}" for problem in grave(window)]
-        if look.startswith("phone") and window.page.evaluate(
-            "document.documentElement.scrollWidth > window.innerWidth"
-        ):
-            problems.append(f"{path}: wider than a phone")
-        language = window.page.locator("html").get_attribute("lang")
-        if language != ("id" if look.endswith("id") else "en"):
-            problems.append(f"{path}: in {language}")
+        problems += wrong(window, look)
     assert problems == []
     assert window.wrong == []
     window.close()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_new_accounts_pages_can_be_read_by_everybody(
+    browser: Browser, harness: Harness, look: str
+) -> None:
+    """They say what to do next; the first key's secret is shown by a page that is seen once."""
+    first = Window(browser)
+    Visitor(first, harness.stack).sign_up(f"new-{os.urandom(4).hex()}@example.com")
+    window = Window(browser, **LOOKS[look], storage_state=first.context.storage_state())
+    first.close()
+    visitor = Visitor(window, harness.stack)
+    problems: list[str] = []
+    for path in reversed(EMPTY):
+        visitor.go(path)
+        assert window.page.locator(".empty").count() == 1, path
+        problems += wrong(window, look)
+    visitor.create_first_key()
+    assert problems + wrong(window, look) == []
+    assert window.wrong == []
+    window.close()
+
+
+def wrong(window: Window, look: str) -> list[str]:
+    """What is wrong with the page that is open."""
+    path = window.page.url.partition("://")[2].partition("/")[2]
+    problems = [f"/{path}: {problem}" for problem in grave(window)]
+    if look.startswith("phone") and window.page.evaluate(
+        "document.documentElement.scrollWidth > window.innerWidth"
+    ):
+        problems.append(f"/{path}: wider than a phone")
+    language = window.page.locator("html").get_attribute("lang")
+    if language != ("id" if look.endswith("id") else "en"):
+        problems.append(f"/{path}: in {language}")
+    return problems
 
 
 def grave(window: Window) -> list[str]:

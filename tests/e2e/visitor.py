@@ -52,6 +52,12 @@ class Visitor:
         page.get_by_role("heading", name="Copy the secret now").wait_for()
         return page.locator("#secret").inner_text()
 
+    def create_first_key(self) -> None:
+        """The same, in any language, from the page that is open: /keys."""
+        self.page.locator("#name").fill("laptop")
+        self.page.locator("form[action='/keys'] button").click()
+        self.page.locator("#secret").wait_for()
+
     def order(self, key_id: str, package: str, method: str, *, coin: str = "") -> str:
         """An order of credit for the key, by the choices of the page; its id."""
         page = self.page
