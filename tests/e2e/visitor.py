@@ -67,6 +67,7 @@ class Visitor:
         page.locator(f"#method-{method}").check()
         if coin:
             page.locator("#q").fill(coin)
+            page.wait_for_url(f"**q={coin}*")
             page.locator(f"#coin-{coin}").check()
         page.get_by_role("button", name="Order $").click()
         page.wait_for_url("**/orders/ord_*")

@@ -12,7 +12,7 @@ from osiris.flows.keys import create, delete
 from osiris.ids import REQUEST_PREFIX
 from osiris.ledger.entry import LAPSED, lapse
 from osiris.ledger.key import ACCOUNT_KEYS_MAX
-from osiris.web.ledger_words import STATES, TYPES
+from osiris.web.ledger_words import REQUEST_STATES, TYPES
 from tests.builders import preceded_by
 from tests.flows.used_key import funded, granted, opened, recorded, requested
 from tests.web.browser import Browser, web_world
@@ -215,7 +215,7 @@ def test_a_request_that_was_lost_is_a_line_without_a_model(ada: Browser, key: Ke
     request = opened(ada.world, key)
     ada.world.app.ledger.record(lapse(key_id=key.id, request_id=request, now_ms=ada.world.now_ms))
     (row,) = table(ada.get(f"/keys/{key.id}/requests"))
-    label = STATES[LAPSED].label
+    label = REQUEST_STATES[LAPSED].label
     assert row[2:] == ["–", f"{label} not settled yet", "–", "–", "–", "not charged", "–"]
     assert f"{request} {label}" in ada.get(f"/keys/{key.id}/ledger").text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -244,6 +245,20 @@ def test_too_little_is_credited_and_told(ada: Shopper) -> None:
     assert f"/topup?key={order.key_id}" in Markup(shown.html).links
     assert codes(shown) == []
     assert is_settled(shown)
+
+
+def test_a_coin_whose_worth_fell_takes_the_rest(ada: Shopper) -> None:
+    """All of the amount came, the rest of it at a lower rate: its worth is asked for."""
+    order = ada.order("100", CRYPTO, coin=COIN)
+    provider = ada.customer.provider(order)
+    ada.customer.pay(order, share="0.6")
+    ada.look(order)
+    provider.coin_dollars = Decimal(47_000)
+    provider.deposit(payment_id(order), Decimal("0.0008"))
+    shown = ada.look(order)
+    assert "Partly paid. $97.60 of $100.00 is paid, and is on the key already." in shown.text
+    assert "Amount BTC worth $2.40 Address" in shown.text
+    assert codes(shown) == ["QR code of the address"]
 
 
 def test_a_code_that_took_too_little_takes_no_rest(ada: Shopper) -> None:

@@ -17,7 +17,7 @@ from osiris.ledger.entry import charge, lapse
 from osiris.money import dollars_from_nano
 from osiris.secrets_text import PREFIX, shown_prefix
 from osiris.usage import Tokens, Usage
-from osiris.web.ledger_words import STATES
+from osiris.web.ledger_words import REQUEST_STATES
 from tests.flows.used_key import MODEL, closed, funded, opened, recorded, requested
 from tests.web.browser import Browser, web_world
 from tests.web.history import table
@@ -150,14 +150,14 @@ def test_a_doubtful_count_is_explained(ada: Browser, key: Key, usage: Usage, not
 # -------------------------------------------------------------------------------------- the states
 
 
-@pytest.mark.parametrize("state", [state for state in STATES if state != states.LAPSED])
+@pytest.mark.parametrize("state", [state for state in REQUEST_STATES if state != states.LAPSED])
 @pytest.mark.parametrize("usage", [None, Usage(Tokens(output=5_000))], ids=["free", "charged"])
 def test_every_state_says_what_it_cost_and_why(
     ada: Browser, key: Key, state: str, usage: Usage | None
 ) -> None:
     """Charged or not, with the sentence for it; what is not charged has no price's table."""
     entry = ended(ada, key, usage, state=state)
-    words = STATES[state]
+    words = REQUEST_STATES[state]
     shown = ada.get(f"/requests/{entry.id}")
     assert words.meaning in shown.text
     assert words.label in shown.text
@@ -176,8 +176,8 @@ def test_the_states_are_those_of_the_ledger() -> None:
         for name, value in vars(states).items()
         if name.isupper() and isinstance(value, str) and name not in ENTRY_TYPES
     }
-    assert set(STATES) == named
-    charged_ones = {state for state, words in STATES.items() if words.charged}
+    assert set(REQUEST_STATES) == named
+    charged_ones = {state for state, words in REQUEST_STATES.items() if words.charged}
     assert charged_ones == {
         states.COMPLETED,
         states.DEADLINE,
@@ -197,7 +197,7 @@ def test_a_lost_request_is_not_charged(ada: Browser, key: Key) -> None:
     request = opened(ada.world, key)
     ada.world.app.ledger.record(lapse(key_id=key.id, request_id=request, now_ms=ada.world.now_ms))
     shown = ada.get(f"/requests/{request}")
-    assert STATES[states.LAPSED].meaning in shown.text
+    assert REQUEST_STATES[states.LAPSED].meaning in shown.text
     assert "Not charged. A request that we lose is not charged." in shown.text
     assert "not settled yet" in shown.text
 

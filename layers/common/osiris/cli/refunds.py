@@ -17,6 +17,7 @@ from osiris.ledger.entry import ADJUSTMENT
 from osiris.ledger.payment import CHARGEBACK, REFUND
 from osiris.money import dollars_from_nano
 from osiris.store.order_items import full_id
+from osiris.times import MINUTE_MS
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 TABLES = ("keys_table", "ledger_table", "orders_table")
 # A webhook's function may take the credit back before we do, and its clock is another.
-CLOCKS_APART_MS = 60_000
+CLOCKS_APART_MS = MINUTE_MS
 
 
 @click.command()

@@ -21,6 +21,7 @@ from osiris.ledger.audit import (
     key_differences,
 )
 from osiris.ledger.key import Account, Key
+from osiris.times import MINUTE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 READS_MAX = 10
 # What was put into the ledger after a key was read was admitted no longer before than an open hold
 # of that key, or than this: a request is admitted within seconds after its id was made.
-LATE_MS = 10 * 60_000
+LATE_MS = 10 * MINUTE_MS
 
 
 type Paid = dict[str, dict[str, int]]

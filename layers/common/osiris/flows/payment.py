@@ -24,6 +24,7 @@ from osiris.payment_errors import BillRefused, OrderNotFound, WebhookDiffers
 from osiris.store.order_items import full_id
 from osiris.store.outbox import Event
 from osiris.telemetry import PAYMENT_UNDECIDED
+from osiris.times import MINUTE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ BESIDE_PACKAGES_MAX = 10
 # More forfeitures than expiries since one purchase, each with what a late hold gave back.
 ENTRIES_MAX = 16
 # No function runs for longer: an entry is dated by so much before it was posted, at most.
-RUN_MS_MAX = 15 * 60_000
+RUN_MS_MAX = 15 * MINUTE_MS
 
 
 def confirm(

@@ -9,7 +9,7 @@ from osiris.ledger.rate import Quoted, relied_on
 from osiris.payment_errors import RateUnavailable
 from osiris.store.rates import KeptRate
 from osiris.telemetry import RATE_FAILED
-from osiris.times import HOUR_MS
+from osiris.times import HOUR_MS, MINUTE_MS
 
 if TYPE_CHECKING:
     from osiris.app.full import FullApp
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FRESH_MS = HOUR_MS
 # A source that failed is not asked at each order.
-TRY_AGAIN_MS = 60_000
+TRY_AGAIN_MS = MINUTE_MS
 
 _NEVER = Decimal(0)
 

@@ -21,9 +21,9 @@ from osiris.flows.watch import ask
 from osiris.ledger.key import TRIAL
 from osiris.ledger.order import (
     CANCELLED,
-    CREDITED,
     CRYPTO,
     EXPIRED,
+    MAY_BE_SEEN,
     PENDING,
     QRIS,
     QUOTED,
@@ -164,11 +164,11 @@ def list_orders(
 def list_shown(
     app: FullApp, account_id: str, *, after_id: str, most: int
 ) -> tuple[list[Shown], str]:
-    """A page of `list_orders`, with the payments of each order that is not credited."""
+    """A page of `list_orders`, each order with its payments where they tell more than it does."""
     orders, after = list_orders(app, account_id, after_id=after_id, most=most)
-    payments = app.orders.payments
     shown = [
-        Shown(order, [] if shown_state(order) == CREDITED else payments(order)) for order in orders
+        Shown(order, app.orders.payments(order) if shown_state(order) in MAY_BE_SEEN else [])
+        for order in orders
     ]
     return shown, after
 

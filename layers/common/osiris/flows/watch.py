@@ -15,6 +15,7 @@ from osiris.flows.payment import confirm
 from osiris.ledger.order import EXPIRED, GAP_MS_MAX, PENDING, QUOTED, next_check_at_ms
 from osiris.payment_errors import ProviderUnavailable, WebhookDiffers
 from osiris.telemetry import PROVIDER_FAILED
+from osiris.times import MINUTE_MS
 
 if TYPE_CHECKING:
     from osiris.app.full import FullApp
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 # A page of the index. What a run leaves waits for the next one.
 PAGE = 100
 # Well below the function's 15 minutes.
-RUN_MS_MAX = 10 * 60_000
+RUN_MS_MAX = 10 * MINUTE_MS
 TIMEOUT_MS = 5_000
 # All questions about one order.
-ORDER_MS_MAX = 60_000
+ORDER_MS_MAX = MINUTE_MS
 # A provider that is silent so often in a row is left alone for the rest of the run.
 SILENT_MAX = 3
 # Further deposits to one address are payments of their own.

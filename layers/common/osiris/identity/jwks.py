@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from jwt import PyJWK, PyJWTError
 
 from osiris.errors import IdentityUnavailable
-from osiris.times import DAY_MS, HOUR_MS
+from osiris.times import DAY_MS, HOUR_MS, MINUTE_MS
 from osiris.wire.connection import Connection, WireError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ ALGORITHMS = ["RS256", "ES256"]
 FRESH_MS = HOUR_MS
 USABLE_MS = DAY_MS
 # Between two readings: a rotation waits no longer than this, a flood costs no more than one.
-READ_AGAIN_MS = 60_000
+READ_AGAIN_MS = MINUTE_MS
 READ_AGAIN_AFTER_FAILURE_MS = 5_000
 
 CONNECT_TIMEOUT_MS = 2_000

@@ -40,6 +40,8 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     REFUNDED: (*_PAID, CHARGED_BACK),
     CHARGED_BACK: (*_PAID, REFUNDED),
 }
+# In these a payment may have been seen that is not final: the order's payments tell.
+MAY_BE_SEEN = (PENDING, PART_PAID, EXPIRED, CANCELLED)
 
 # What a person has to decide about an order; its owner is told in words.
 KEY_DELETED = "key_deleted"
@@ -59,7 +61,7 @@ GAP_MS_MAX = DAY_MS
 # One that was cancelled and never paid is asked about more seldom.
 CANCELLED_GAP_MS_MIN = HOUR_MS
 # Whoever made an order has started it by then, or died.
-QUOTED_MS_MAX = 60_000
+QUOTED_MS_MAX = MINUTE_MS
 
 _ID_LENGTH = PREFIX_LENGTH + TIME_LENGTH + RANDOM_LENGTH
 # The part and the attempt, after the order's id: few digits, so that no text is costly to read.

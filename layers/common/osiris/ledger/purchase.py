@@ -21,6 +21,7 @@ from osiris.ledger.order import (
 )
 from osiris.ledger.payment import DOLLARS, ENDED, RECEIVED, RUPIAH, UNKNOWN
 from osiris.money import share
+from osiris.times import MINUTE_MS
 
 if TYPE_CHECKING:
     from osiris.ledger.order import Order, Part
@@ -32,7 +33,7 @@ FEE_SHARE_MAX = Decimal("0.01")
 # more than this: its word alone must not turn a trifle into a package.
 COVER_SHARE_MAX = Decimal("0.05")
 # A payer who sent in time may be seen some minutes later.
-SEEN_LATE_MS_MAX = 10 * 60_000
+SEEN_LATE_MS_MAX = 10 * MINUTE_MS
 
 _NOTHING = Decimal(0)
 

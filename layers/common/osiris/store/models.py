@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from osiris.store.items import model_item, model_of
 from osiris.store.values import typed
+from osiris.times import MINUTE_MS
 
 if TYPE_CHECKING:
     from osiris.catalogue import Model
     from osiris.store.transport import Payload, Transport
 
-CACHE_MS = 60_000
+CACHE_MS = MINUTE_MS
 
 
 class Models:

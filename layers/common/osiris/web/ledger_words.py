@@ -46,7 +46,7 @@ TYPES = {
 }
 
 
-class EndWords(NamedTuple):
+class RequestStateWords(NamedTuple):
     """How a request ended: its label, the class of its tag, what happened, and why it costs so.
 
     `charged` is empty where such a request never costs anything, `free` where it always does.
@@ -59,27 +59,27 @@ class EndWords(NamedTuple):
     free: str = ""
 
 
-STATES = {
-    COMPLETED: EndWords(
+REQUEST_STATES = {
+    COMPLETED: RequestStateWords(
         N_("complete"),
         "good",
         N_("The model answered to the end."),
         charged=N_("A complete answer is charged by its tokens."),
     ),
-    DEADLINE: EndWords(
+    DEADLINE: RequestStateWords(
         N_("cut at the time limit"),
         "warn",
         N_("The answer took longer than one request may, so it was cut."),
         charged=N_("What was answered until then is charged."),
         free=N_("Nothing was answered until then, so nothing is charged."),
     ),
-    EMPTY: EndWords(
+    EMPTY: RequestStateWords(
         N_("empty answer"),
         "warn",
         N_("The model's provider sent no output, and no reason for finishing."),
         free=N_("An empty answer is not charged."),
     ),
-    LAPSED: EndWords(
+    LAPSED: RequestStateWords(
         N_("lost"),
         "bad",
         N_(
@@ -88,26 +88,26 @@ STATES = {
         ),
         free=N_("A request that we lose is not charged."),
     ),
-    UPSTREAM_FAILED: EndWords(
+    UPSTREAM_FAILED: RequestStateWords(
         N_("provider failed"),
         "bad",
         N_("The model's provider answered with an error, or broke off in the middle."),
         charged=N_("The tokens that it had reported until then are charged."),
         free=N_("It had reported no tokens until then, so nothing is charged."),
     ),
-    UPSTREAM_REFUSED: EndWords(
+    UPSTREAM_REFUSED: RequestStateWords(
         N_("provider refused"),
         "bad",
         N_("The model's provider took no request from us at that moment. It was not your request."),
         free=N_("An error is not charged."),
     ),
-    UPSTREAM_REJECTED: EndWords(
+    UPSTREAM_REJECTED: RequestStateWords(
         N_("rejected"),
         "warn",
         N_("The model's provider found something wrong in the request; its answer said what."),
         free=N_("An error is not charged."),
     ),
-    UPSTREAM_SILENT: EndWords(
+    UPSTREAM_SILENT: RequestStateWords(
         N_("provider silent"),
         "bad",
         N_("The model's provider sent nothing for as long as we wait."),
@@ -117,15 +117,15 @@ STATES = {
 }
 
 
-def state_of(words: Words, entry: Entry) -> EndWords:
+def state_of(words: Words, entry: Entry) -> RequestStateWords:
     """How a request ended, by its entry, in this language."""
     state = LAPSED if entry.charge is None else entry.charge.state
-    found = STATES.get(state)
+    found = REQUEST_STATES.get(state)
     if found is None:
         # A newer version may know more of them.
-        return EndWords(state, "", "")
+        return RequestStateWords(state, "", "")
     meaning, charged, free = found[2:]
-    return EndWords(
+    return RequestStateWords(
         words.text(found.label),
         found.kind,
         words.text(meaning),

@@ -11,6 +11,7 @@ from osiris.ledger.order import (
     CREDITED,
     CRYPTO,
     EXPIRED,
+    MAY_BE_SEEN,
     PART_PAID,
     PENDING,
     QUOTED,
@@ -39,7 +40,8 @@ _STEP = {QUOTED: 0, PENDING: 1, PART_PAID: 1, SEEN: 2, CREDITED: 3}
 class PartView(NamedTuple):
     """One part: where it stands; `qr` is its code as SVG while it can be paid, else empty.
 
-    `is_next` is the one to pay now. `amount` is what is still to be sent, in the part's currency.
+    `is_next` is the one to pay now. `amount` is what is still to be sent, in the part's currency;
+    empty where all of it came, and was worth less than the part buys.
     """
 
     number: int
@@ -106,7 +108,7 @@ def order_view(shown: Shown, now_ms: int) -> OrderView:
 def told_state(order: Order, payments: list[Payment], now_ms: int) -> str:
     """The state that the page tells: `shown_state`, with what its payments and the clock add."""
     state = shown_state(order)
-    if state in (PENDING, EXPIRED, CANCELLED, PART_PAID) and _waits_for_network(payments):
+    if state in MAY_BE_SEEN and _waits_for_network(payments):
         return SEEN
     if order.is_open(now_ms):
         return state
@@ -140,7 +142,7 @@ def _parts(order: Order, payments: list[Payment], *, can_be_paid: bool) -> list[
         is_part_paid = state == "part_paid"
         rest = _rest(order, part, mine) if is_part_paid else part.amount
         # A QR code is paid once; a coin's address takes the rest, too.
-        takes_rest = order.method == CRYPTO and not _waits_for_network(mine) and rest != ""
+        takes_rest = order.method == CRYPTO and not _waits_for_network(mine)
         is_payable = can_be_paid and (state == "waiting" or (is_part_paid and takes_rest))
         # The code that came with the order may ask for the whole amount again.
         code = part.address if is_part_paid else part.qr_text
@@ -162,7 +164,7 @@ def _parts(order: Order, payments: list[Payment], *, can_be_paid: bool) -> list[
 
 
 def _rest(order: Order, part: Part, payments: list[Payment]) -> str:
-    """What was asked for and has not come, of a coin; empty when nothing of it is missing."""
+    """What was asked for and has not come, of a coin; empty when none of it is missing."""
     with localcontext(prec=DIGITS_MAX):
         received = sum(payment.received for payment in payments if payment.currency == order.coin)
         rest = Decimal(part.amount) - received

@@ -60,6 +60,7 @@ class Site:
         except OsirisError as refused:
             answer = error_page(visit, refused)
         except SessionKeysMissing as missing:
+            visit.problem = None
             self._app.telemetry.line("session_keys_missing", details=str(missing))
             answer = page(visit, "unavailable.html", status=503)
         except Exception as failure:  # noqa: BLE001 - the edge

@@ -99,15 +99,16 @@ every("form[data-live]", (form) => {
   const parts = form.dataset.live.split(" ");
   let timer, asked = 0;
   form.addEventListener("input", () => {
+    // From here on an answer to what stood there before would undo what was just done.
+    const turn = asked += 1;
     clearTimeout(timer);
     timer = setTimeout(async () => {
-      const turn = asked += 1;
       const url = new URL(form.action);
       url.search = new URLSearchParams(new FormData(form));
       const answer = await fetch(url);
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (turn !== asked) return; // a later answer was sooner here
+      if (turn !== asked) return;
       for (const id of parts) {
         const part = document.getElementById(id), fresh = page.getElementById(id);
         if (part && fresh) renew(part, fresh.innerHTML);

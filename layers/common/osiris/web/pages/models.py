@@ -38,8 +38,8 @@ _SORTS: dict[str, tuple[str, Callable[[Model], tuple[int | str, ...]]]] = {
     ),
     "context": (N_("Context, largest first"), lambda model: (-model.context_tokens, model.id)),
 }
-_PROBLEM_MODEL = N_("Choose a model from the list.")
-_PROBLEM_TOKENS = N_("Tokens are whole numbers from 0 to %(most)s.")
+_MISTAKE_MODEL = N_("Choose a model from the list.")
+_MISTAKE_TOKENS = N_("Tokens are whole numbers from 0 to %(most)s.")
 
 
 class Preset(NamedTuple):
@@ -139,11 +139,11 @@ def _calculated(
         return None, ""
     model = models.get(asked.model)
     if model is None:
-        return None, visit.words.text(_PROBLEM_MODEL)
+        return None, visit.words.text(_MISTAKE_MODEL)
     input, output = _count(asked.input), _count(asked.output)
     if input is None or output is None:
         most = visit.words.number(TOKENS_MAX)
-        return None, visit.words.text(_PROBLEM_TOKENS, most=most)
+        return None, visit.words.text(_MISTAKE_TOKENS, most=most)
     return calculated(model, Tokens(input=input, output=output)), ""
 
 
