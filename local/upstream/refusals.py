@@ -2,7 +2,8 @@
 
 Sources: the error classes of the `openai` Python SDK and OpenAI's page "Error codes"; Anthropic's
 page "Errors" (types and the 413, 529 statuses); DeepSeek's page "Error Codes". Anthropic's
-compatible endpoint uses OpenAI's shape.
+compatible endpoint uses OpenAI's shape. OpenAI's models from GPT-5 on refuse `max_tokens`
+(langgenius/dify, issue 24307).
 """
 
 from __future__ import annotations
@@ -94,6 +95,12 @@ def complaint(body: Any, headers: dict[str, str], *, is_native: bool) -> Refusal
         and body.get("n") not in (None, 1)
     ):
         return Refusal(400, "n: must be exactly 1")
+    if not is_native and body["model"].startswith("gpt-5") and body.get("max_tokens") is not None:
+        return Refusal(
+            400,
+            "Unsupported parameter: 'max_tokens' is not supported with this model."
+            " Use 'max_completion_tokens' instead.",
+        )
     if is_native and "max_tokens" not in body:
         return Refusal(400, "max_tokens: Field required")
     if is_native and "anthropic-version" not in headers:

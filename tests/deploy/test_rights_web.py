@@ -49,7 +49,7 @@ def test_the_web_function_has_the_rights_that_it_uses(template: Template) -> Non
     look_back(here, ada)
     top_up(here, ada)
     leave(ada)
-    assert answered(here.world) == {" ".join(route) for route in page_routes()} - UNANSWERED
+    assert answered(here.world) == {" ".join(route[:2]) for route in page_routes()} - UNANSWERED
     assert here.used.rights == allowed(template, "WebFunction")
 
 
@@ -79,10 +79,10 @@ def manage_keys(here: Shop, ada: Browser) -> None:
     for part in ("", "/meter", "/secret"):
         assert ada.get(f"{path}{part}").status == 200
     for status in ("disabled", "live"):
-        done(ada.post(f"{path}/status", status=status))
-    done(ada.post(f"{path}/rename", name="desk"))
-    done(ada.post(f"{path}/rotate", overlap_hours="1"))
-    done(ada.post(f"{path}/delete", confirm="desk"))
+        done(ada.post(path, do="status", status=status))
+    done(ada.post(path, do="rename", name="desk"))
+    done(ada.post(path, do="rotate", overlap_hours="1"))
+    done(ada.post(path, do="delete", confirm="desk"))
 
 
 def look_back(here: Shop, ada: Browser) -> None:
@@ -136,7 +136,7 @@ def top_up(here: Shop, ada: Browser) -> None:
     ordered = done(ada.post("/orders", **wish))
     assert ada.post("/orders", **wish).location == ordered.location
     assert ada.get(f"{ordered.location}/state").status == 200
-    done(ada.post(f"{ordered.location}/cancel"))
+    done(ada.post(ordered.location))
     credited: list[Order] = []
 
     def look(order: Order) -> None:

@@ -81,12 +81,9 @@ def test_the_pages_are_streamed(template: Template) -> None:
         "GET /usage",
         "GET /{path+}",
         "POST /keys",
-        "POST /keys/{key_id}/delete",
-        "POST /keys/{key_id}/rename",
-        "POST /keys/{key_id}/rotate",
-        "POST /keys/{key_id}/status",
+        "POST /keys/{key_id}",
         "POST /orders",
-        "POST /orders/{order_id}/cancel",
+        "POST /orders/{order_id}",
         "POST /sign-out",
     ]
 

@@ -170,7 +170,11 @@ def test_everything_needed_works_without_scripts(browser: Browser, harness: Harn
     page = ann.page
     secret = ann.create_key("Production")
     key_id = harness.key(secret).id
-    ann.go(f"/topup?package=100&method=qris&key={key_id}")
+    ann.go("/topup")
+    page.locator("#package-100").check()
+    page.locator(f"#key-{key_id}").check()
+    page.locator("#method-qris").check()
+    page.get_by_role("button", name="Show the sum").click()
     page.get_by_role("button", name="Order $").click()
     page.wait_for_url("**/orders/ord_*")
     order_id = page.url.rpartition("/")[2]
@@ -198,6 +202,9 @@ def test_everything_needed_works_without_scripts(browser: Browser, harness: Harn
         ("/getting-started", f"{harness.stack.url}/v1"),
         ("/billing", "$0.001"),
         ("/limits", "429"),
+        ("/terms", "What you get"),
+        ("/privacy", "What is stored"),
+        ("/refunds", "How to ask"),
     ):
         ann.go(path)
         assert text in page.inner_text("main")

@@ -94,7 +94,8 @@ def sse_events(body: bytes) -> list[tuple[str, Any]]:
 
 def stream(upstream: UpstreamSimulator, path: str, text: str, **more: Any) -> list[tuple[str, Any]]:
     """All events of one streamed answer."""
-    body = {"model": "gpt-5.2", "stream": True, "max_tokens": 1_000_000, "messages": said(text)}
+    limit = "max_tokens" if path == "/v1/messages" else "max_completion_tokens"
+    body = {"model": "gpt-5.2", "stream": True, limit: 1_000_000, "messages": said(text)}
     return sse_events(read_to_end(raw(upstream, path, body | more))[1])
 
 
@@ -169,17 +170,28 @@ def test_equal_requests_get_equal_bytes(upstream: UpstreamSimulator) -> None:
     assert same[0][0][1]["id"] != other[0][1]["id"]
 
 
-@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
-def test_the_limit_on_tokens_caps_the_answer(client: openai.OpenAI, limit: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "limit"),
+    [
+        ("gpt-5.2", "max_completion_tokens"),
+        ("gpt-4o", "max_tokens"),
+        ("deepseek-chat", "max_tokens"),
+    ],
+)
+def test_the_limit_on_tokens_caps_the_answer(client: openai.OpenAI, model: str, limit: str) -> None:
     """An answer that would be longer ends at the limit with finish_reason "length"."""
     capped: dict[str, Any] = {limit: 5}
-    answer = client.chat.completions.create(
-        model="gpt-5.2", messages=said("[sim output=20]"), **capped
-    )
+    answer = client.chat.completions.create(model=model, messages=said("[sim output=20]"), **capped)
     assert answer.choices[0].finish_reason == "length"
     assert len((answer.choices[0].message.content or "").split()) == 5
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 5
+
+
+def test_the_newer_models_refuse_the_older_limit(client: openai.OpenAI) -> None:
+    """As OpenAI's do, from GPT-5 on."""
+    with pytest.raises(openai.BadRequestError, match="Use 'max_completion_tokens' instead"):
+        client.chat.completions.create(model="gpt-5.2", messages=said("hi"), max_tokens=5)
 
 
 def test_a_stream_reports_usage_only_when_asked(client: openai.OpenAI) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from local.template import Template
+from osiris.web.pages.keys import CHANGES
 from tests.web.browser import REPOSITORY
 
 if TYPE_CHECKING:
@@ -27,18 +28,22 @@ _PARAMETER = re.compile(r"\{([^{}+]+)\+?\}")
 
 
 class PageRoute(NamedTuple):
-    """One route of the template that the pages' function answers."""
+    """One route of the template that the pages' function answers; `do` is what its form asks for.
+
+    Only a route whose forms do several things has a `do`.
+    """
 
     method: str
     path: str
+    do: str = ""
 
     @property
     def is_public(self) -> bool:
-        return tuple(self) in PUBLIC
+        return self[:2] in PUBLIC
 
     @property
     def is_piece(self) -> bool:
-        return tuple(self) in PIECES
+        return self[:2] in PIECES
 
     @property
     def parameters(self) -> list[str]:
@@ -51,8 +56,18 @@ class PageRoute(NamedTuple):
 
 @cache
 def page_routes() -> tuple[PageRoute, ...]:
-    """All of them."""
+    """All of them, without a `do`."""
     routes = Template.load(REPOSITORY / "template.yaml").api({}).routes
     return tuple(
         PageRoute(route.method, route.path) for route in routes if route.function == "WebFunction"
+    )
+
+
+@cache
+def page_actions() -> tuple[PageRoute, ...]:
+    """All that can be asked for: a route with several forms once for each of them."""
+    several = {("POST", "/keys/{key_id}"): tuple(CHANGES)}
+    assert several.keys() <= {route[:2] for route in page_routes()}
+    return tuple(
+        route._replace(do=do) for route in page_routes() for do in several.get(route[:2], ("",))
     )

@@ -11,12 +11,12 @@ from osiris.flows import keys
 from osiris.web.visit import FIELDS_MAX, FORM_BYTES_MAX
 from tests.web.browser import SITE, Browser, Shown, event, web_world
 from tests.web.estate import Estate, estate
-from tests.web.template_routes import PageRoute, page_routes
+from tests.web.template_routes import PageRoute, page_actions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-POSTS = [route for route in page_routes() if route.method == "POST"]
+POSTS = [route for route in page_actions() if route.method == "POST"]
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 # Right for each form, whichever it is: what is refused is refused for how it was sent.
 FIELDS = {
@@ -66,7 +66,7 @@ def sent(
     return Shown(answer.status, answer.headers, b"".join(answer.body))
 
 
-@pytest.fixture(params=POSTS, ids=lambda route: route.path)
+@pytest.fixture(params=POSTS, ids=lambda route: f"{route.path} {route.do}")
 def target(request: pytest.FixtureRequest, of_ada: Estate) -> str:
     """Each form's address in turn, with ids that are Ada's own."""
     address: str = request.param.target(of_ada.values)
@@ -199,12 +199,12 @@ def test_as_many_bytes_and_fields_as_may_be(of_ada: Estate) -> None:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("route", POSTS, ids=lambda route: route.path)
+@pytest.mark.parametrize("route", POSTS, ids=lambda route: f"{route.path} {route.do}")
 def test_a_form_of_ours_is_taken(route: PageRoute, headers: dict[str, str]) -> None:
     """With its session's token, from this site or from one the browser keeps to itself."""
     fresh = estate()
     ada = Browser(fresh.world, "ada")
-    body = urlencode({**fields_of(fresh), "csrf": ada.csrf}).encode()
+    body = urlencode({**fields_of(fresh), "do": route.do, "csrf": ada.csrf}).encode()
     shown = sent(ada, route.target(fresh.values), body, headers)
     assert shown.status in (200, 303, 409), shown.text
     assert not shown.location.startswith("/sign-in")

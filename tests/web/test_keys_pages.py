@@ -12,6 +12,8 @@ from osiris.ledger.key import ACCOUNT_KEYS_MAX, DELETED, DISABLED, LIVE
 from osiris.money import NANO_PER_DOLLAR
 from tests.builders import accepted, admitted, fill
 from tests.web.browser import Browser, web_world
+from tests.web.markup import Markup
+from tests.web.shopper import shopper
 
 MARKUP = "<script>alert(1)</script>\"'&"
 
@@ -113,25 +115,25 @@ def test_a_key_is_renamed_disabled_and_enabled(ada: Browser) -> None:
     """Each form does what it says, and the page says that it is done."""
     key = create(ada.world.app, "ada", name="laptop").key
     path = f"/keys/{key.id}"
-    renamed = ada.post(f"{path}/rename", name="desk")
+    renamed = ada.post(path, do="rename", name="desk")
     assert renamed.location == f"{path}?done=renamed"
     assert "The key has its new name" in ada.get(renamed.location).text
     for status in (DISABLED, LIVE):
-        done = ada.post(f"{path}/status", status=status)
+        done = ada.post(path, do="status", status=status)
         assert done.status == 303
         assert ada.world.stored_key(key.id).status == status
-    assert ada.post(f"{path}/status", status=DELETED).status == 400
+    assert ada.post(path, do="status", status=DELETED).status == 400
     assert ada.world.stored_key(key.id).name == "desk"
 
 
 def test_rotation_shows_a_new_secret_and_keeps_the_old_for_its_time(ada: Browser) -> None:
     """With an overlap both open the key, and the page says until when."""
     issued = create(ada.world.app, "ada", name="laptop")
-    rotated = ada.post(f"/keys/{issued.key.id}/rotate", overlap_hours="24")
+    rotated = ada.post(f"/keys/{issued.key.id}", do="rotate", overlap_hours="24")
     assert accepted(ada.world, secret_on(ada.get(rotated.location).html))
     assert accepted(ada.world, issued.secret)
     assert "An earlier secret still works until" in ada.get(f"/keys/{issued.key.id}").text
-    at_once = ada.post(f"/keys/{issued.key.id}/rotate", overlap_hours="0")
+    at_once = ada.post(f"/keys/{issued.key.id}", do="rotate", overlap_hours="0")
     assert at_once.status == 303
     assert not accepted(ada.world, issued.secret)
 
@@ -140,7 +142,7 @@ def test_rotation_shows_a_new_secret_and_keeps_the_old_for_its_time(ada: Browser
 def test_nonsense_overlaps_are_refused(ada: Browser, hours: str) -> None:
     """Only whole hours up to a day."""
     issued = create(ada.world.app, "ada", name="laptop")
-    assert ada.post(f"/keys/{issued.key.id}/rotate", overlap_hours=hours).status == 400
+    assert ada.post(f"/keys/{issued.key.id}", do="rotate", overlap_hours=hours).status == 400
     assert accepted(ada.world, issued.secret)
 
 
@@ -149,10 +151,10 @@ def test_deletion_says_what_is_forfeited_and_asks_for_the_name(ada: Browser) -> 
     key = create(ada.world.app, "ada", name="laptop").key
     credit.grant(ada.world.app, key.id, amount_nano=3 * NANO_PER_DOLLAR, days=30)
     assert "$3.00 of credit will be forfeited" in ada.get(f"/keys/{key.id}").text
-    refused = ada.post(f"/keys/{key.id}/delete", confirm="lap top")
+    refused = ada.post(f"/keys/{key.id}", do="delete", confirm="lap top")
     assert refused.status == 409
     assert "Nothing was deleted" in refused.text
-    deleted = ada.post(f"/keys/{key.id}/delete", confirm="laptop")
+    deleted = ada.post(f"/keys/{key.id}", do="delete", confirm="laptop")
     assert deleted.location == "/keys?done=deleted"
     assert "The key is deleted" in ada.get(deleted.location).text
     assert ada.get(f"/keys/{key.id}").status == 404
@@ -185,3 +187,38 @@ def test_a_refusal_that_a_page_tells_of_is_logged(ada: Browser) -> None:
     ada.post("/keys", name="")
     line = ada.world.lines[-1]
     assert (line["event"], line["status"], line["code"]) == ("page", 400, "invalid_request")
+
+
+def test_what_a_form_does_is_named(ada: Browser) -> None:
+    """All are sent to the key's own address, which can be loaded again; nothing else is done."""
+    key = create(ada.world.app, "ada", name="laptop").key
+    for do in ("", "grant", "__class__"):
+        refused = ada.post(f"/keys/{key.id}", do=do, name="desk")
+        assert refused.status == 400
+    refused = ada.post(f"/keys/{key.id}", do="rename", name=" ")
+    assert refused.status == 400
+    assert "That name can't be used" in refused.text
+    assert "laptop" in ada.get(f"/keys/{key.id}").text
+
+
+def test_a_keys_page_has_the_snippets_without_its_secret(ada: Browser) -> None:
+    """They take it from the environment, as nobody can show it again."""
+    issued = create(ada.world.app, "ada", name="laptop")
+    shown = ada.get(f"/keys/{issued.key.id}")
+    assert "Authorization: Bearer $OSIRIS_API_KEY" in shown.text
+    assert issued.secret not in shown.html
+
+
+def test_deleting_warns_of_open_orders() -> None:
+    """Whoever pays one after that has paid for nothing, until a person looks at it."""
+    ada = shopper()
+    path = f"/keys/{ada.customer.key_id}"
+    assert "is open: once the key is deleted" not in ada.browser.get(path).text
+    order = ada.order("250")
+    shown = ada.browser.get(path)
+    assert (
+        "An order of $250.00 is open: once the key is deleted it can't be credited." in shown.text
+    )
+    assert f"/orders/{order.id}" in Markup(shown.html).links
+    ada.browser.post(f"/orders/{order.id}")
+    assert "is open: once the key is deleted" not in ada.browser.get(path).text

@@ -15,7 +15,8 @@ from osiris.web.pages.public import PUBLIC
 from osiris.web.rendering import TEMPLATES, takes_gzip
 from osiris.web.words import LANGUAGES
 from tests.builders import unreachable
-from tests.web.browser import SITE, Browser
+from tests.web.browser import SITE, Browser, web_world
+from tests.web.markup import Markup
 from tests.web.stock import stocked
 
 PATHS = ["/", *PUBLIC]
@@ -181,6 +182,23 @@ def test_privacy_tells_what_is_stored_here() -> None:
     assert "Your e-mail address, to tell you" in text
     assert "you deal with other, NOWPayments." in text
     assert "until 24 hours after your last visit, and 14 days at most" in text
+
+
+@pytest.mark.parametrize(
+    ("contact", "link"),
+    [
+        ("", ""),
+        ("help@osiris.example", "mailto:help@osiris.example"),
+        ("https://osiris.example/help@desk", "https://osiris.example/help@desk"),
+    ],
+)
+def test_every_page_says_where_to_write_to(contact: str, link: str) -> None:
+    """By mail or on a page, once the operator has named one; texts that say so have a place."""
+    links = Markup(
+        Browser(web_world({"OSIRIS_SUPPORT_CONTACT": contact}), None).get("/").html
+    ).links
+    found = {each for each in links if not each.startswith(("/", "#"))}
+    assert found == ({link} if link else set())
 
 
 def test_a_new_keys_page_shows_the_same_examples_with_its_secret() -> None:

@@ -57,6 +57,7 @@ class Settings(NamedTuple):
     rate_age_hours: int
     balance_low: str
     mail_from: str
+    support_contact: str
     region: str
     endpoint_url: str
     dynamodb_endpoint_url: str
@@ -170,6 +171,11 @@ SETTINGS: dict[str, Setting] = {
         "OSIRIS_MAIL_FROM",
         "",
         "Sender of mails to keys' owners. Without one none are sent, and no addresses are kept.",
+    ),
+    "support_contact": Setting(
+        "OSIRIS_SUPPORT_CONTACT",
+        "",
+        "Where people write to: an e-mail address, or a page's https URL. It stands on every page.",
     ),
     "region": Setting("AWS_REGION", None, "AWS's: the region. Lambda sets it."),
     "endpoint_url": Setting("AWS_ENDPOINT_URL", "", "AWS's: another endpoint for all services."),

@@ -161,6 +161,14 @@ def list_orders(
     return app.orders.of_account(account_id, before_id=after_id, most=min(most, PAGE_MAX))
 
 
+def open_orders(app: FullApp, account_id: str, key_id: str) -> list[Order]:
+    """The key's orders that wait to be paid."""
+    now_ms = app.now_ms()
+    # An account makes fewer orders in the time for which any of them is open.
+    orders, _ = list_orders(app, account_id, after_id="", most=ORDERS_AN_HOUR_MAX)
+    return [order for order in orders if order.key_id == key_id and order.is_open(now_ms)]
+
+
 def list_shown(
     app: FullApp, account_id: str, *, after_id: str, most: int
 ) -> tuple[list[Shown], str]:

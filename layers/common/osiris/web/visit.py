@@ -68,6 +68,12 @@ class Visit:
         return not self.site_url.startswith("http://")
 
     @property
+    def contact_url(self) -> str:
+        """Where people write to, as a link leads there; empty when the operator names nothing."""
+        contact = self.app.settings.support_contact
+        return f"mailto:{contact}" if "@" in contact and ":" not in contact else contact
+
+    @property
     def signed_in(self) -> Session:
         """The session of a page that needs one: the site has seen to it."""
         assert self.session is not None

@@ -155,10 +155,10 @@ every("[data-try]", (section) => {
     try {
       const answer = await fetch(`${section.dataset.try}/chat/completions`, {
         method: "POST",
-        headers: { Authorization: `Bearer ${given.get("secret")}`, "Content-Type": "application/json" },
+        headers: { Authorization: `Bearer ${given.get("secret").trim()}`, "Content-Type": "application/json" },
         body: JSON.stringify({
           model: section.dataset.model,
-          max_tokens: 100,
+          max_completion_tokens: 500,
           messages: [{ role: "user", content: given.get("message") }],
         }),
       });

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from osiris import window
 from osiris.errors import InvalidRequest, OsirisError
 from osiris.flows import keys as flows
+from osiris.flows.topup import open_orders
 from osiris.flows.usage import today
 from osiris.ledger.key import ACCOUNT_KEYS_MAX, DISABLED, LIVE, NAME_LENGTH_MAX, PAID, TRIAL
 from osiris.money import nano_from_dollars
@@ -92,6 +93,7 @@ def one(visit: Visit) -> Answer:
         overlap_hours_max=flows.OVERLAP_HOURS_MAX,
         base_url=visit.url("/v1"),
         model=_cheapest_model(visit),
+        open_orders=open_orders(visit.app, visit.account_id, key.id),
         done=visit.query("done"),
     )
 
@@ -102,8 +104,18 @@ def meter(visit: Visit) -> Answer:
     return page(visit, "key_meter.html", key=key, limit=_limit(visit, key))
 
 
-def rename(visit: Visit) -> Answer:
-    """Give a key another name."""
+def change(visit: Visit) -> Answer:
+    """What a form on a key's page asks for, by its field `do`.
+
+    All are sent to the page's own address, so that what is shown after one can be loaded again.
+    """
+    change = CHANGES.get(visit.field("do"))
+    if change is None:
+        raise InvalidRequest(details="do")
+    return change(visit)
+
+
+def _rename(visit: Visit) -> Answer:
     return _changed(
         visit,
         lambda key_id: flows.rename(visit.app, visit.account_id, key_id, visit.field("name")),
@@ -111,8 +123,7 @@ def rename(visit: Visit) -> Answer:
     )
 
 
-def set_status(visit: Visit) -> Answer:
-    """Disable or enable a key."""
+def _set_status(visit: Visit) -> Answer:
     status = visit.field("status")
     if status not in (LIVE, DISABLED):
         raise InvalidRequest(details="status")
@@ -125,8 +136,7 @@ def set_status(visit: Visit) -> Answer:
     )
 
 
-def rotate(visit: Visit) -> Answer:
-    """Give a key another secret, and go on to it."""
+def _rotate(visit: Visit) -> Answer:
     hours = visit.field("overlap_hours")
     if not (hours.isascii() and hours.isdigit() and len(hours) <= len("24")):
         raise InvalidRequest(details="overlap_hours")
@@ -142,8 +152,7 @@ def rotate(visit: Visit) -> Answer:
     return _to_secret(visit, issued)
 
 
-def delete(visit: Visit) -> Answer:
-    """Delete a key whose name was typed."""
+def _delete(visit: Visit) -> Answer:
     try:
         flows.delete(
             visit.app,
@@ -155,6 +164,9 @@ def delete(visit: Visit) -> Answer:
         visit.problem = problem
         return one(visit)
     return redirect(visit.path("/keys", done="deleted"))
+
+
+CHANGES = {"rename": _rename, "status": _set_status, "rotate": _rotate, "delete": _delete}
 
 
 class _Limit(NamedTuple):
