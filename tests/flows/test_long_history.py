@@ -17,7 +17,7 @@ from osiris.flows.statement import Line
 from osiris.flows.usage import today, usage
 from osiris.ids import REQUEST_PREFIX, base62, time_text
 from osiris.ledger.entry import COMPLETED, Entry, charge
-from osiris.ledger.key import ACCOUNT_KEYS_MAX
+from osiris.ledger.key import ACCOUNT_KEYS_MAX, Key
 from osiris.ledger.rollup import rolled_up
 from osiris.store.items import entry_item, entry_sort_key, key_item
 from osiris.store.transport import Payload
@@ -58,22 +58,34 @@ class Counted:
 
 
 class Account:
-    """The account's keys; the ledger of the first of them, oldest first; what reading it costs."""
+    """The account's keys; the ledger of the first of them, oldest first; what reading it costs.
 
-    def __init__(self) -> None:
+    So many of its keys are `busy`: each has so many requests, and `a_minute` in open hours.
+    """
+
+    def __init__(
+        self, *, busy: int = 1, requests: int = REQUESTS, a_minute: int = A_MINUTE
+    ) -> None:
         self._counted = Counted(MemoryDynamoDB(schemas().values()))
         self.world = World(transport=self._counted)
         self.keys = [funded(self.world, "ada") for _ in range(ACCOUNT_KEYS_MAX)]
         self.id = self.keys[0].id
         (grant,) = self.world.app.ledger.entries(self.id)
         self.world.pass_ms(31 * DAY_MS + 19 * MINUTE_MS)
-        self.entries = _history(self.id, self.world.now_ms)
+        histories = {
+            key.id: _history(key.id, self.world.now_ms, requests, a_minute)
+            for key in self.keys[:busy]
+        }
+        self.entries = histories[self.id]
         amounts = (entry.amount_nano for entry in (grant, *self.entries))
         self.lines = [
             Line(entry, True, balance_nano)
             for entry, balance_nano in zip((grant, *self.entries), accumulate(amounts), strict=True)
         ]
-        self._put()
+        progress_ms = _progress_ms(self.world.now_ms)
+        self.world.app.usage.set_rolled_until_ms(progress_ms)
+        for place, history in enumerate(histories.values()):
+            self.keys[place] = self._put(self.keys[place], history, progress_ms)
 
     def read[T](self, read: Callable[[], T]) -> tuple[T, Counter[str], int]:
         """What was read, the calls that it took, and the number of items that these gave."""
@@ -85,29 +97,28 @@ class Account:
     def page(self, cursor: Cursor | None) -> LedgerPage:
         return ledger_page(self.world.app, "ada", self.id, cursor=cursor)
 
-    def _put(self) -> None:
+    def _put(self, key: Key, history: list[Entry], progress_ms: int) -> Key:
+        """Store a key's history; returns the key after it."""
         ledger = self._counted.inner._tables["LedgerTable"]
         # All requests of a shape share the parts that don't change: 100,000 items are soon made.
-        items = [entry_item(entry) for entry in self.entries[:SHAPES]]
-        for number, entry in enumerate(self.entries):
+        items = [entry_item(entry) for entry in history[:SHAPES]]
+        for number, entry in enumerate(history):
             own = {"entry_id": typed(entry_sort_key(entry.id)), "at_ms": typed(entry.at_ms)}
             item = items[number % SHAPES] | own
             ledger.store(ledger.place(item), ledger.updated_row(item, ENTRY_BYTES_MAX))
-        progress_ms = _progress_ms(self.world.now_ms)
-        closed = (entry for entry in self.entries if entry.at_ms < progress_ms)
+        closed = (entry for entry in history if entry.at_ms < progress_ms)
         for rollup in rolled_up(closed):
             self.world.app.usage.put(rollup)
-        self.world.app.usage.set_rolled_until_ms(progress_ms)
-        balance_nano = self.lines[-1].balance_nano
-        changed = self.world.stored_key(self.id)._replace(
+        balance_nano = key.balance_nano + sum(entry.amount_nano for entry in history)
+        changed = key._replace(
             balance_nano=balance_nano,
             available_nano=balance_nano,
-            spent_nano=spent_nano(self.entries),
-            requests=REQUESTS,
-            window=[entry.at_ms for entry in self.entries[-A_MINUTE:]],
+            spent_nano=spent_nano(history),
+            requests=len(history),
+            window=[entry.at_ms for entry in history[-A_MINUTE:]],
         )
         self._counted.call("PutItem", {"TableName": "KeysTable", "Item": key_item(changed)})
-        self.keys[0] = changed
+        return changed
 
 
 def _progress_ms(now_ms: int) -> int:
@@ -115,15 +126,15 @@ def _progress_ms(now_ms: int) -> int:
     return since_ms - since_ms % HOUR_MS
 
 
-def _history(key_id: str, now_ms: int) -> list[Entry]:
-    """At its limit in open hours, evenly before."""
+def _history(key_id: str, now_ms: int, requests: int, a_minute: int) -> list[Entry]:
+    """At `a_minute` in open hours, evenly before."""
     since_ms = _progress_ms(now_ms)
     dense = [
-        minute_ms + number * 1500
+        minute_ms + number * MINUTE_MS // a_minute
         for minute_ms in range(since_ms, now_ms, MINUTE_MS)
-        for number in range(A_MINUTE)
+        for number in range(a_minute)
     ]
-    sparse = REQUESTS - len(dense)
+    sparse = requests - len(dense)
     month_ms = 30 * DAY_MS
     times = [since_ms - month_ms + number * month_ms // sparse for number in range(sparse)]
     shapes = [_shape(key_id, number) for number in range(SHAPES)]

@@ -25,7 +25,7 @@ def table(shown: Shown) -> list[list[str]]:
     """The page's table as texts, row by row."""
     body = shown.html.partition("<tbody>")[2].partition("</tbody>")[0]
     return [
-        [_text(cell) for cell in re.findall(r"<t[hd][ >].*?</t[hd]>", row, re.DOTALL)]
+        [_text("<t" + cell) for cell in re.split(r"<t(?=[hd][ >])", row)[1:]]
         for row in re.findall(r"<tr.*?</tr>", body, re.DOTALL)
     ]
 
@@ -52,14 +52,22 @@ def every_kind(world: World, key: Key, *, reason: str) -> Order:
 
 
 class LongHistory:
-    """Ada at a browser, with a key of 100,000 requests; what each page takes is counted."""
+    """Ada at a browser, with a key of 100,000 requests; what each page takes is counted.
 
-    def __init__(self) -> None:
-        self.account = Account()
+    Or another account of hers.
+    """
+
+    def __init__(self, account: Account | None = None) -> None:
+        self.account = account or Account()
         world = World(ENVIRONMENT, transport=self.account.world.transport.inner)
         world.now_ms = self.account.world.now_ms
         world.app.secrets = web_world().app.secrets
+        self._money = with_scripted_money(world.app, world.app.now_ms)
         self.browser = Browser(world, ACCOUNT)
+
+    def bought(self) -> Order:
+        """A paid order for a key of hers that no request used."""
+        return Customer(self.browser.world, self._money, self.account.keys[-1].id).bought()
 
     def get(self, path: str) -> tuple[Shown, int]:
         """A page, and the number of items that were read for it."""

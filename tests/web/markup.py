@@ -53,7 +53,11 @@ class Markup(HTMLParser):
         wrong = [self.inline] if self.inline else []
         for tag, attributes in self.elements:
             names = [name for name in attributes if name.startswith("on") or name == "style"]
-            values = [name for name in _ADDRESSES if is_script(attributes.get(name, ""))]
+            values = [
+                name
+                for name in _ADDRESSES
+                if is_script(attributes.get(name, "")) and not is_saved_picture(tag, attributes)
+            ]
             wrong += [f"{tag} {each}" for each in (*names, *values)]
             if tag in ("style", "base", "iframe", "object", "embed", "frame"):
                 wrong.append(tag)
@@ -65,3 +69,9 @@ class Markup(HTMLParser):
 def is_script(value: str) -> bool:
     """Whether a browser would run the address."""
     return "".join(value.split()).lower().startswith(("javascript:", "vbscript:", "data:"))
+
+
+def is_saved_picture(tag: str, attributes: dict[str, str]) -> bool:
+    """Whether it is a link by which a picture in the page is saved: no browser opens it."""
+    is_picture = attributes.get("href", "").startswith("data:image/png;base64,")
+    return tag == "a" and "download" in attributes and is_picture

@@ -9,7 +9,10 @@ import pytest
 
 from osiris.flows import keys
 from osiris.flows.expiry import sweep
+from osiris.flows.topup import Shown
 from osiris.ledger.order import CRYPTO
+from osiris.web.order_view import order_view
+from osiris.web.words import Words
 from tests.flows.topup_customer import ACCOUNT, DOLLAR, MINUTE_MS, payment_id
 from tests.scripted_provider import COIN
 from tests.web.browser import Browser
@@ -124,6 +127,7 @@ def test_a_receipt_tells_what_was_paid(ada: Shopper) -> None:
         "Rp17,917 for $1",
         "ExchangeRate-API",
         *references,
+        "Order number at Midtrans",
         "not a tax invoice",
     ):
         assert text in shown.text
@@ -135,10 +139,39 @@ def test_a_receipt_tells_what_was_paid(ada: Shopper) -> None:
 
 
 def test_a_receipt_of_a_coin_has_its_amount(ada: Shopper) -> None:
-    """With all its digits."""
+    """With all its digits, its rate, and the number that the provider gave the payment."""
     shown = ada.look(ada.customer.bought("100", CRYPTO), "/receipt")
     assert "Price 0.002 BTC" in shown.text
-    assert "fixed by the provider for this order" in shown.text
+    assert "Rate $50,000.00 for 1 BTC, fixed by the provider for this order" in shown.text
+    assert "≈" not in shown.text
+    assert "Provider's reference p1" in shown.text
+    assert "Order number at" not in shown.text
+
+
+@pytest.mark.parametrize(
+    ("amount", "rate"),
+    [
+        ("0.00103093", "≈ $96,999.796"),
+        ("99.87654321", "≈ $1.0012361"),
+        ("8", "$12.50"),
+        ("3", "≈ $33.333333"),
+        ("12345678901.5", "≈ $0.0000000081"),
+        ("0.0000000001", "$1,000,000,000,000.00"),
+        ("0.000000000000000001", ""),
+        ("9" * 40, ""),
+        ("0", ""),
+        ("", ""),
+        ("NaN", ""),
+    ],
+)
+def test_a_coins_rate_is_its_worth_in_the_quote(ada: Shopper, amount: str, rate: str) -> None:
+    """To eight digits, and marked where it is rounded; empty where there is none to be told."""
+    order = ada.order("100", CRYPTO, coin=COIN)
+    part = order.parts[0]._replace(amount=amount)
+    view = order_view(Shown(order._replace(parts=(part,)), []), 0, has_key=True)
+    told = view.coin_rate
+    mark = "≈ " if told is not None and told.is_rounded else ""
+    assert mark + ("" if told is None else Words("en").dollars_of(told.dollars)) == rate
 
 
 @pytest.mark.parametrize("then", ["", "/state", "/receipt"])

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from osiris.catalogue import prices_from_dollars
+from osiris.errors import UpstreamRejected
 from osiris.flows.keys import create
 from osiris.ids import made_at_ms
 from osiris.ledger import entry as states
@@ -18,6 +19,7 @@ from osiris.money import dollars_from_nano
 from osiris.secrets_text import PREFIX, shown_prefix
 from osiris.usage import Tokens, Usage
 from osiris.web.ledger_words import REQUEST_STATES
+from osiris.web.pages.limits import ROWS
 from tests.flows.used_key import MODEL, closed, funded, opened, recorded, requested
 from tests.web.browser import Browser, web_world
 from tests.web.history import table
@@ -124,7 +126,7 @@ def test_the_facts_of_a_request(ada: Browser, key: Key) -> None:
     shown = ada.get(f"/requests/{entry.id}")
     for fact in (
         "Model m-1 , by OpenAI",
-        "Let in 24 Nov 2026, 10:00:00 UTC (2 seconds ago)",
+        "Let in 24 Nov 2026, 10:00:00 UTC (just now)",
         "Ended 24 Nov 2026, 10:00:02 UTC, after 2.5 s",
         "Answer in one piece",
         "We keep neither what was asked nor what was answered",
@@ -145,6 +147,39 @@ def test_a_doubtful_count_is_explained(ada: Browser, key: Key, usage: Usage, not
     assert f"{note}: the model's provider reported" in ada.get(f"/requests/{entry.id}").text
     plain = ended(ada, key, Usage(Tokens(5)))
     assert note not in ada.get(f"/requests/{plain.id}").text
+
+
+# --------------------------------------------------------------------------- its line in the table
+
+
+def test_tokens_stand_in_their_buckets(ada: Browser, key: Key) -> None:
+    """As on the usage page: input without the cache, cache reads, writes of both kinds, output."""
+    ended(ada, key, Usage(Tokens(1000, 200, 30, 4, 5)))
+    shown = ada.get(f"/keys/{key.id}/requests")
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]+)</th>', shown.html)
+    assert heads[4:] == ["Input", "Cache read", "Cache write", "Output", "Cost"]
+    assert re.findall(r'<td[^>]* data-label="([^"]+)"', shown.html) == heads[1:]
+    (row,) = table(shown)
+    assert len(row) == len(heads)
+    assert row[1] == "24 Nov 2026, 10:00:00 took 2.5 s"
+    assert row[4:8] == ["1,000", "200", "34", "5"]
+    used = ada.get("/usage").html
+    assert all(f'<th scope="col">{head}' in used for head in heads[4:8])
+
+
+def test_it_is_told_which_requests_leave_no_record(ada: Browser, key: Key) -> None:
+    """Below the table and where one is looked for: those of each status before the start."""
+    refusals = {
+        row.error.status
+        for row in ROWS
+        if row.error.status < 500 and row.error is not UpstreamRejected
+    }
+    statuses = ", ".join(map(str, sorted(refusals)))
+    ended(ada, key, None)
+    shown = ada.get(f"/keys/{key.id}/requests")
+    assert f"refused before it ran ({statuses}) cost nothing and is not listed" in shown.text
+    assert '<a href="/limits#errors">what each means</a>' in shown.html
+    assert f"we refused ({statuses}) never ran" in ada.get("/requests/nonsense").text
 
 
 # -------------------------------------------------------------------------------------- the states

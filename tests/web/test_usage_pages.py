@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from html import unescape
+from html import escape, unescape
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,11 +11,12 @@ import pytest
 from osiris.flows import usage as flows
 from osiris.flows.keys import create, set_enabled
 from osiris.flows.usage import DayUsage
-from osiris.ledger.key import ACCOUNT_KEYS_MAX
+from osiris.ledger.key import ACCOUNT_KEYS_MAX, NAME_LENGTH_MAX
 from osiris.ledger.rollup import Rollup
 from osiris.times import DAY_MS, day_start_ms
 from osiris.usage import Tokens
 from osiris.web.pages import usage as pages
+from osiris.web.words import ENGLISH, LANGUAGES
 from tests.flows.used_key import funded, granted, opened, requested
 from tests.web.browser import Browser, web_world
 from tests.web.markup import Markup
@@ -197,7 +198,7 @@ def test_one_key_or_one_model(ada: Browser) -> None:
     assert rows(shown, "by-model").keys() == {"m-1", "Total"}
     assert rows(shown, "by-model")["Total"][:2] == ["$0.006", "2"]
     # The others can still be chosen.
-    assert '<option value="m-2">' in shown.html
+    assert "<option>m-2</option>" in shown.html
     both = ada.get(f"/usage?model=m-1&key={second.id}&by=key")
     assert rows(both, "by-day")["Total"][:2] == ["$0.004", "1"]
 
@@ -247,23 +248,49 @@ def test_markup_in_names_stays_text(ada: Browser) -> None:
         assert Markup(shown.html).forbidden() == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("by", ["key", "model"])
-def test_a_full_page_is_small(ada: Browser, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
-    """Ten keys, sixty models with long names, all of them on each day of a month: under 50 KB."""
-    keys = [create(ada.world.app, "ada", name=f"key {n} " + "n" * 50).key for n in range(10)]
-    assert len(keys) == ACCOUNT_KEYS_MAX
+@pytest.mark.parametrize("sign", ["n", '"', "'", "&", "<", "\U0001f427", "漢"])
+def test_a_full_page_is_small(
+    ada: Browser, monkeypatch: pytest.MonkeyPatch, by: str, sign: str, language: str
+) -> None:
+    """Ten keys, sixty models, all on each day of a month: under 50 KB, whatever keys are named."""
+    names = [f"{n}".ljust(NAME_LENGTH_MAX, sign) for n in range(ACCOUNT_KEYS_MAX)]
+    keys = [create(ada.world.app, "ada", name=name).key for name in names]
     today_ms = day_start_ms(ada.world.now_ms)
     tokens = Tokens(10**7, 10**7, 10**6, 10**6, 10**7)
-    name = "m" * 90
     found = [
-        DayUsage(today_ms - ago * DAY_MS, key.id, f"model-{n}-{name}", 999, tokens, 10**9 + n)
+        DayUsage(today_ms - ago * DAY_MS, key.id, f"model-{n}-{'m' * 90}", 999, tokens, 10**9 + n)
         for ago in range(30)
         for place, key in enumerate(keys)
         for n in range(place, 60, 10)
     ]
     monkeypatch.setattr(pages, "used", lambda *_, **__: flows.Usage(found, complete=True))
-    shown = ada.get(f"/usage?days=30&by={by}")
+    shown = ada.get(f"/usage?days=30&by={by}&lang={language}")
+    assert f'<html lang="{language}">' in shown.html
     assert len(shown.body) < PAGE_BYTES_MAX
     assert shown.html.count("<rect") == 30 * 6 + 6
-    for table in TABLES:
-        assert rows(shown, table)["Total"][1] == "1,798,200"
+    if language == ENGLISH:
+        for table in TABLES:
+            assert rows(shown, table)["Total"][1] == "1,798,200"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("claude-haiku-4-5-20251001", "claude-haiku-4-5-20251001"),
+        ("m" * 26, "m" * 26),
+        ("m" * 27, "m" * 23 + "…"),
+        ("&" * 5, "&amp;" * 5),
+        ("&" * 6, "&amp;" * 4 + "…"),
+        ("\U0001f427" * 7, "\U0001f427" * 5 + "…"),
+    ],
+)
+def test_a_bars_title_is_short(ada: Browser, name: str, told: str) -> None:
+    """Its name is cut by the bytes that it takes, between characters; the legend has all of it."""
+    key = create(ada.world.app, "ada", name=name).key
+    granted(ada.world, key)
+    requested(ada.world, key)
+    shown = ada.get("/usage?by=key")
+    assert f"<title>24 Nov, {told}: $0.002</title>" in shown.html
+    assert f"</svg>{escape(name)} <strong>" in shown.html

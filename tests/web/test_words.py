@@ -97,7 +97,11 @@ def test_times_are_utc() -> None:
 @pytest.mark.parametrize(
     ("away_ms", "english"),
     [
-        (0, "in 0 seconds"),
+        (SECOND_MS + 1, "in 1 second"),
+        (SECOND_MS, "just now"),
+        (0, "just now"),
+        (-10 * SECOND_MS, "just now"),
+        (-10 * SECOND_MS - 1, "10 seconds ago"),
         (30 * SECOND_MS, "in 30 seconds"),
         (-30 * SECOND_MS, "30 seconds ago"),
         (20 * MINUTE_MS, "in 20 minutes"),
@@ -112,7 +116,10 @@ def test_times_are_utc() -> None:
     ],
 )
 def test_a_distance_is_told_in_the_unit_that_fits(away_ms: int, english: str) -> None:
-    """From two days on in days, however many; never more than there is, for credit ends then."""
+    """From two days on in days, however many; never more than there is, for credit ends then.
+
+    What is a few seconds away is told without a number.
+    """
     assert EN.distance(AT_MS + away_ms, AT_MS) == english
 
 

@@ -42,12 +42,27 @@ def find(app: FullApp, code: str) -> Coin | None:
     return next((coin for coin in all_coins(app) if coin.code == wanted), None)
 
 
+def kept_name(app: FullApp, provider: str, code: str) -> str:
+    """The name of the provider's coin of that code as the kept list has it, however old that is.
+
+    Empty where none has it. Nobody is asked, so that a provider's silence keeps no page waiting.
+    """
+    rows: list[list[Any]] = app.coin_lists.read(provider)[0]
+    return next((coin.name for coin in (Coin(*row) for row in rows) if coin.code == code), "")
+
+
 def search(app: FullApp, text: str, *, most: int) -> list[Coin]:
-    """The coins whose code, name or network holds the text; codes that begin with it come first."""
-    wanted = text.strip().lower()
-    found = [
-        coin
-        for coin in all_coins(app)
-        if wanted in f"{coin.code} {coin.name} {coin.network}".lower()
-    ]
-    return sorted(found, key=lambda coin: not coin.code.startswith(wanted))[:most]
+    """The coins that have every word of the text in their code, name or network.
+
+    Case and hyphens don't count. Codes that begin with the first word come first.
+    """
+    words = _folded(text).split()
+    first = words[0] if words else ""
+    wanted = set(words)
+    told = [(coin, _folded(f"{coin.code} {coin.name} {coin.network}")) for coin in all_coins(app)]
+    found = [coin for coin, folded in told if all(word in folded for word in wanted)]
+    return sorted(found, key=lambda coin: not _folded(coin.code).startswith(first))[:most]
+
+
+def _folded(text: str) -> str:
+    return text.casefold().replace("-", "")

@@ -138,6 +138,8 @@ def reason_of(words: Words, entry: Entry) -> str:
     """Why an entry that names neither a request nor an order is there; empty when nobody said."""
     if entry.reason == EXPIRED and entry.expired_at_ms:
         return words.text("credit that expired on %(day)s", day=words.day(entry.expired_at_ms))
+    if entry.type == GRANT and not entry.reason:
+        return words.text("by the operator")
     told = _REASONS.get(entry.reason)
     return words.text(told) if told else entry.reason
 

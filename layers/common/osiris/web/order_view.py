@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, DecimalException, Inexact, localcontext
 from typing import TYPE_CHECKING, NamedTuple
 
-from osiris.http.order_shapes import part_state, qr_svg
+from osiris.http.order_shapes import part_state, qr_picture, qr_svg
 from osiris.ledger.order import (
     CANCELLED,
     CREDITED,
@@ -14,13 +14,28 @@ from osiris.ledger.order import (
     MAY_BE_SEEN,
     PART_PAID,
     PENDING,
+    QRIS,
     QUOTED,
+    UNDONE,
     WATCHED_AFTER_END_MS,
     shown_state,
 )
 from osiris.ledger.payment import DETECTED
 from osiris.times import DAY_MS, MINUTE_MS
-from osiris.web.order_words import PART_PAID_CLOSED, PART_PAID_ENDED, SEEN, STATES, UNSTARTED
+from osiris.web.order_words import (
+    CANCELLED_KEYLESS,
+    EXPIRED_KEYLESS,
+    KEYLESS,
+    PART_PAID_CLOSED,
+    PART_PAID_ENDED,
+    PART_PAID_KEYLESS,
+    PART_PAID_UNDECIDED,
+    SEEN,
+    SEEN_KEYLESS,
+    STATES,
+    UNDECIDED,
+    UNSTARTED,
+)
 from osiris.web.words import DIGITS_MAX
 
 if TYPE_CHECKING:
@@ -33,15 +48,32 @@ if TYPE_CHECKING:
 CODES_MAX = 4
 # What was paid in the last moment is heard of some minutes after the end.
 LATE_MS_MAX = 5 * MINUTE_MS
+# Of a coin's worth. More would say nothing of a price that lasts some minutes.
+RATE_DIGITS = 8
+# As many decimals as an amount of dollars is written with.
+_RATE_STEP = Decimal("1e-15")
 
 _STEP = {QUOTED: 0, PENDING: 1, PART_PAID: 1, SEEN: 2, CREDITED: 3}
+# What is told instead when the key is gone; of other states it makes no difference.
+_KEYLESS = {
+    QUOTED: KEYLESS,
+    PENDING: KEYLESS,
+    SEEN: SEEN_KEYLESS,
+    EXPIRED: EXPIRED_KEYLESS,
+    CANCELLED: CANCELLED_KEYLESS,
+    PART_PAID: PART_PAID_KEYLESS,
+    PART_PAID_ENDED: PART_PAID_KEYLESS,
+}
+# In these nothing that comes is credited by itself.
+_STOPPED = (UNDECIDED, PART_PAID_UNDECIDED, *_KEYLESS.values())
 
 
 class PartView(NamedTuple):
     """One part: where it stands; `qr` is its code as SVG while it can be paid, else empty.
 
-    `is_next` is the one to pay now. `amount` is what is still to be sent, in the part's currency;
-    empty where all of it came, and was worth less than the part buys.
+    `picture` is a QRIS code as a `data:` address of a PNG, where `qr` is. `state` is a key of
+    PART_STATES. `is_next` is the one to pay now. `amount` is what is still to be sent, in the
+    part's currency; empty where that can't be told but by its worth.
     """
 
     number: int
@@ -52,6 +84,14 @@ class PartView(NamedTuple):
     is_next: bool
     amount: str
     qr: str
+    picture: str
+
+
+class CoinRate(NamedTuple):
+    """What one unit of the coin was worth by the quote: dollars as a decimal text; if rounded."""
+
+    dollars: str
+    is_rounded: bool
 
 
 class OrderView(NamedTuple):
@@ -74,6 +114,16 @@ class OrderView(NamedTuple):
         return self.order.method == CRYPTO
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether what comes for it is not credited by itself: nothing must be asked for."""
+        return self.state in _STOPPED
+
+    @property
+    def coin_rate(self) -> CoinRate | None:
+        """At which rate a coin's amount was asked for; None before it was, and for rupiah."""
+        return _coin_rate(self.order) if self.is_crypto else None
+
+    @property
     def payable(self) -> list[PartView]:
         """The parts that can be paid now."""
         return [part for part in self.parts if part.is_payable]
@@ -85,28 +135,40 @@ class OrderView(NamedTuple):
         return sum(int(part.part.price) for part in self.parts)
 
 
-def order_view(shown: Shown, now_ms: int) -> OrderView:
-    """The view of an order that was read now."""
+def order_view(shown: Shown, now_ms: int, *, has_key: bool) -> OrderView:
+    """The view of an order that was read now; `has_key`: its key is not deleted."""
     order, payments = shown
-    state = told_state(order, payments, now_ms)
+    state = told_state(order, payments, now_ms, has_key=has_key)
     is_open = order.is_open(now_ms)
-    parts = _parts(order, payments, can_be_paid=is_open and order.was_started)
+    can_be_paid = is_open and order.was_started and state not in _STOPPED
+    parts = _parts(order, payments, can_be_paid=can_be_paid)
     if state == PART_PAID and not any(part.is_payable for part in parts):
         state = PART_PAID_CLOSED
-    is_late = state == EXPIRED and now_ms < order.expires_at_ms + LATE_MS_MAX
+    is_late = state in (EXPIRED, EXPIRED_KEYLESS) and now_ms < order.expires_at_ms + LATE_MS_MAX
     return OrderView(
         order=order,
         payments=payments,
         state=state,
         parts=parts,
         step=_STEP.get(state, -1),
-        is_settled=not (is_open or state == SEEN or is_late),
+        is_settled=not (is_open or state in (SEEN, SEEN_KEYLESS) or is_late),
         can_be_cancelled=is_open and state in (QUOTED, PENDING),
     )
 
 
-def told_state(order: Order, payments: list[Payment], now_ms: int) -> str:
-    """The state that the page tells: `shown_state`, with what its payments and the clock add."""
+def told_state(order: Order, payments: list[Payment], now_ms: int, *, has_key: bool) -> str:
+    """The state that the page tells: `shown_state`, with what its payments, its key, the clock, and
+    what a person has to decide, add.
+    """
+    state = _state_in_time(order, payments, now_ms)
+    if _waits_for_a_person(order):
+        if order.credited_nano == 0:
+            return state if order.taken_back_by else UNDECIDED
+        return PART_PAID_UNDECIDED if shown_state(order) == PART_PAID else state
+    return state if has_key else _KEYLESS.get(state, state)
+
+
+def _state_in_time(order: Order, payments: list[Payment], now_ms: int) -> str:
     state = shown_state(order)
     if state in MAY_BE_SEEN and _waits_for_network(payments):
         return SEEN
@@ -117,6 +179,31 @@ def told_state(order: Order, payments: list[Payment], now_ms: int) -> str:
     if state in (QUOTED, PENDING):
         return UNSTARTED if state == QUOTED else EXPIRED
     return state if order.was_started or state != CANCELLED else UNSTARTED
+
+
+def _waits_for_a_person(order: Order) -> bool:
+    """Whether nothing more must be asked for until a person has decided.
+
+    An order names the last of its problems alone, so that which of its parts are in doubt is not
+    known. But a code whose payment is undone was credited before, and is not among those to pay.
+    """
+    is_beside_the_rest = (
+        order.method == QRIS and order.problem == UNDONE and order.credited_nano > 0
+    )
+    return order.problem != "" and not is_beside_the_rest
+
+
+def _coin_rate(order: Order) -> CoinRate | None:
+    """None where no amount was asked for, or one too small for a worth that can be written."""
+    context = Context(prec=RATE_DIGITS)
+    part = order.parts[0]
+    try:
+        rate = context.divide(Decimal(part.price), Decimal(part.amount))
+        shown = rate.quantize(_RATE_STEP)
+        is_rounded = bool(context.flags[Inexact]) or shown != rate
+        return CoinRate(format(shown.normalize(), "f"), is_rounded) if shown > 0 else None
+    except DecimalException:
+        return None
 
 
 def meaning(words: Words, order: Order, state: str) -> str:
@@ -151,12 +238,13 @@ def _parts(order: Order, payments: list[Payment], *, can_be_paid: bool) -> list[
             PartView(
                 number=number,
                 part=part,
-                state=state,
+                state="closed" if state == "waiting" and not is_payable else state,
                 credited_nano=sum(payment.credited_nano for payment in mine),
                 is_payable=is_payable,
                 is_next=is_payable and codes == 0,
                 amount=rest,
                 qr=qr_svg(code, sized=False) if has_code else "",
+                picture=qr_picture(code) if has_code and order.method == QRIS else "",
             )
         )
         codes += has_code
@@ -164,7 +252,11 @@ def _parts(order: Order, payments: list[Payment], *, can_be_paid: bool) -> list[
 
 
 def _rest(order: Order, part: Part, payments: list[Payment]) -> str:
-    """What was asked for and has not come, of a coin; empty when none of it is missing."""
+    """What was asked for and has not come, of a coin; empty when none of it is missing, and when
+    another coin paid for some of it: what is left has a worth then, and no amount.
+    """
+    if any(paid.credited_nano > 0 for paid in payments if paid.currency != order.coin):
+        return ""
     with localcontext(prec=DIGITS_MAX):
         received = sum(payment.received for payment in payments if payment.currency == order.coin)
         rest = Decimal(part.amount) - received

@@ -41,6 +41,20 @@ UNSTARTED = "unstarted"
 PART_PAID_ENDED = "part_paid_ended"
 # Part of it is credited, and nothing of it can take the rest before the quote ends.
 PART_PAID_CLOSED = "part_paid_closed"
+# A person decides about what came, and nothing is credited: `UNDECIDED`; or something is.
+UNDECIDED = "undecided"
+PART_PAID_UNDECIDED = "part_paid_undecided"
+# The key is gone, and no payment was told of that a person has to decide about.
+KEYLESS = "keyless"
+SEEN_KEYLESS = "seen_keyless"
+EXPIRED_KEYLESS = "expired_keyless"
+CANCELLED_KEYLESS = "cancelled_keyless"
+PART_PAID_KEYLESS = "part_paid_keyless"
+
+_KEYLESS_MEANING = N_(
+    "The key of this order was deleted, so it can't be paid any more. Should money come all the"
+    " same, nothing is lost: a person decides, and it goes to another key or back to you."
+)
 
 
 class StateWords(NamedTuple):
@@ -127,6 +141,42 @@ STATES = {
             " credited."
         ),
     ),
+    UNDECIDED: StateWords(
+        N_("To be decided"),
+        "warn",
+        N_(
+            "A person decides about the payment of this order, and nothing is lost. There is"
+            " nothing to pay for it now."
+        ),
+    ),
+    PART_PAID_UNDECIDED: StateWords(
+        N_("Partly paid"),
+        "warn",
+        N_(
+            "%(credited)s of %(package)s was credited. A person decides about another payment of"
+            " this order, and nothing is lost. There is nothing to pay for it now."
+        ),
+    ),
+    KEYLESS: StateWords(N_("Key deleted"), "warn", _KEYLESS_MEANING),
+    SEEN_KEYLESS: StateWords(
+        N_("Payment seen"),
+        "warn",
+        N_(
+            "A payment was seen and is not final yet. The key of this order was deleted, so do not"
+            " pay again. Nothing is lost: a person decides, and it goes to another key or back to"
+            " you."
+        ),
+    ),
+    EXPIRED_KEYLESS: StateWords(N_("Ended unpaid"), "", _KEYLESS_MEANING),
+    CANCELLED_KEYLESS: StateWords(N_("Cancelled"), "", _KEYLESS_MEANING),
+    PART_PAID_KEYLESS: StateWords(
+        N_("Partly paid"),
+        "warn",
+        N_(
+            "%(credited)s of %(package)s was credited. The key was deleted since, so the rest can't"
+            " be paid any more."
+        ),
+    ),
     REFUNDED: StateWords(
         N_("Refunded"),
         "",
@@ -176,6 +226,7 @@ PROBLEMS = {
 }
 PART_STATES = {
     "waiting": StateWords(N_("to be paid"), "", ""),
+    "closed": StateWords(N_("not credited"), "", ""),
     "detected": StateWords(N_("seen"), "warn", ""),
     "part_paid": StateWords(N_("partly paid"), "warn", ""),
     "credited": StateWords(N_("credited"), "good", ""),
@@ -187,7 +238,7 @@ STEPS = (N_("Order made"), N_("Waiting for payment"), N_("Seen"), N_("Credited")
 TOLD = {
     "waiting": N_("waiting for the payment"),
     "pending": N_("waiting for the payment"),
-    "confirming": N_("seen; the network is confirming it"),
+    "confirming": N_("seen; the network is confirming it (the provider gives no count)"),
     "confirmed": N_("confirmed by the network"),
     "sending": N_("confirmed; on its way to us"),
     "partially_paid": N_("received, not all of what was asked"),

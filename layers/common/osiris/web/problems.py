@@ -60,9 +60,9 @@ _BY_CODE: dict[str, tuple[str, str]] = {
     "request_not_found": (
         N_("No request with this id was charged"),
         N_(
-            "Your keys have no settled request with this id. A request that was refused (401, 402,"
-            " 403, 429) never ran and cost nothing, so there is no record of it. One that is still"
-            " running shows here once it has ended."
+            "Your keys have no settled request with this id. A request that we refused (400, 401,"
+            " 402, 403, 404, 413, 429) never ran and cost nothing, so there is no record of it. One"
+            " that is still running shows here once it has ended."
         ),
     ),
     "order_not_found": (

@@ -46,6 +46,8 @@ _UNITS: tuple[tuple[Literal["day", "hour", "minute", "second"], int], ...] = (
     ("second", 1_000),
 )
 _NEVER_REACHED = 1_000_000
+# Within these a number of seconds tells nobody anything. A clock may be a little behind another's.
+_JUST_NOW_AGO_MS, _JUST_NOW_AHEAD_MS = 10_000, 1_000
 _RANGE = re.compile(r"([A-Za-z]{1,8})(?:-[A-Za-z0-9-]{1,30})?(?:;q=([01](?:\.[0-9]{1,3})?))?")
 
 
@@ -137,6 +139,8 @@ class Words:
     def distance(self, at_ms: int, now_ms: int) -> str:
         """How far from now, never told as more than it is: "in 12 days", "3 hours ago"."""
         away_ms = at_ms - now_ms
+        if -_JUST_NOW_AGO_MS <= away_ms <= _JUST_NOW_AHEAD_MS:
+            return self.text("just now")
         fitting = (each for each in _UNITS if abs(away_ms) >= 2 * each[1])
         unit, unit_ms = next(fitting, _UNITS[-1])
         whole_ms = abs(away_ms) // unit_ms * unit_ms

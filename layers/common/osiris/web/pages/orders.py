@@ -40,15 +40,21 @@ def table(visit: Visit) -> Answer:
     shown, after = flows.list_shown(
         visit.app, visit.account_id, after_id=visit.query("after"), most=PAGE
     )
+    names = {key.id: key.name for key in keys.list_keys(visit.app, visit.account_id)}
     now_ms = visit.app.now_ms()
+    told = {
+        each.order.id: told_state(*each, now_ms, has_key=each.order.key_id in names)
+        for each in shown
+    }
     return page(
         visit,
         "orders.html",
         orders=[order for order, _ in shown],
         after=after,
         is_first=not visit.query("after"),
-        states={each.order.id: STATES[told_state(*each, now_ms)] for each in shown},
-        names={key.id: key.name for key in keys.list_keys(visit.app, visit.account_id)},
+        told=told,
+        states=STATES,
+        names=names,
         prefix=shown_prefix,
     )
 
@@ -56,12 +62,7 @@ def table(visit: Visit) -> Answer:
 def one(visit: Visit) -> Answer:
     """One order: how to pay it, and what became of it."""
     shown = flows.read(visit.app, visit.account_id, visit.parameter("order_id"))
-    return page(
-        visit,
-        "order.html",
-        coin_name=_coin_name(visit, shown.order),
-        **_content(visit, shown),
-    )
+    return page(visit, "order.html", **_content(visit, shown))
 
 
 def state(visit: Visit) -> Answer:
@@ -105,7 +106,8 @@ def _content(visit: Visit, shown: Shown) -> dict[str, Any]:
     """What all templates of an order show of it."""
     app, words = visit.app, visit.words
     order, now_ms = shown.order, app.now_ms()
-    view = order_view(shown, now_ms)
+    key = _key(visit, order)
+    view = order_view(shown, now_ms, has_key=key is not None)
     return {
         "view": view,
         "order": order,
@@ -116,7 +118,8 @@ def _content(visit: Visit, shown: Shown) -> dict[str, Any]:
         "part_states": PART_STATES,
         "provider": PROVIDERS.get(order.provider, order.provider),
         "rate_source": RATE_SOURCES.get(order.rate_source, (order.rate_source, "")),
-        "key": _key(visit, order),
+        "coin_name": _coin_name(visit, order),
+        "key": key,
         "prefix": shown_prefix,
         "amount": lambda amount, currency: amount_words(words, amount, currency),
         "told": lambda text: told_words(words, text),
@@ -135,11 +138,10 @@ def _key(visit: Visit, order: Order) -> Key | None:
 
 
 def _coin_name(visit: Visit, order: Order) -> str:
-    """The coin's own name, where the provider's list tells it."""
+    """The coin's own name while it can be paid in, where the provider's list has told it."""
     if order.method != CRYPTO or not order.is_open(visit.app.now_ms()):
         return ""
     try:
-        found = coins.find(visit.app, order.coin)
+        return coins.kept_name(visit.app, order.provider, order.coin)
     except OsirisError:
         return ""
-    return "" if found is None else found.name

@@ -15,9 +15,10 @@ from osiris.flows.topup import Wish
 from osiris.ids import random_base62
 from osiris.ledger.expiry import MONTHS_MAX, extended, months_later
 from osiris.ledger.key import TRIAL
-from osiris.ledger.order import CRYPTO, QRIS
+from osiris.ledger.order import CRYPTO, PART_PAID, PENDING, QRIS, QUOTED
 from osiris.money import nano_from_dollars
 from osiris.secrets_text import shown_prefix
+from osiris.web.order_view import told_state
 from osiris.web.order_words import PROVIDERS, RATE_SOURCES
 from osiris.web.problems import Told, told
 from osiris.web.rendering import page, redirect
@@ -35,13 +36,14 @@ if TYPE_CHECKING:
 # Enough to see what there is; whoever looks for another types a few letters.
 COINS_SHOWN_MAX = 40
 SEARCH_LENGTH_MAX = 64
-# An account makes fewer orders in the time for which any of them is open.
-_RECENT_ORDERS = flows.ORDERS_AN_HOUR_MAX
 _IDEMPOTENCY_LENGTH = 22
 
 
 class _Choice(NamedTuple):
-    """What was chosen of what there is; None or empty where nothing was, or no such thing."""
+    """What was chosen of what there is; None or empty where nothing was, or no such thing.
+
+    `way_out` is how the open order makes way for another: "pay_or_cancel", "pay_rest" or "wait".
+    """
 
     package: Package | None
     key: Key | None
@@ -49,6 +51,7 @@ class _Choice(NamedTuple):
     coin: Coin | None
     expires_at_ms: int
     open_order: Order | None
+    way_out: str
 
     @property
     def coin_takes_package(self) -> bool:
@@ -150,6 +153,7 @@ def _chosen(
     key = next((key for key in ordinary if key.id == wish.key_id), None)
     if key is None and len(ordinary) == 1:
         key = ordinary[0]
+    open_order = None if key is None else _open_order(visit, key.id, method)
     package = next((each for each in offer.packages if str(each.dollars) == wish.package), None)
     return _Choice(
         package=package,
@@ -157,22 +161,26 @@ def _chosen(
         method=method,
         coin=coin,
         expires_at_ms=0 if key is None else extended(key.expires_at_ms, visit.app.now_ms()),
-        open_order=None if key is None else _open_order(visit, key.id, method),
+        open_order=open_order,
+        way_out="" if open_order is None else _way_out(visit, open_order),
     )
 
 
 def _open_order(visit: Visit, key_id: str, method: str) -> Order | None:
     """The key's order of this kind that still waits to be paid."""
-    app, now_ms = visit.app, visit.app.now_ms()
-    orders, _ = flows.list_orders(app, visit.account_id, after_id="", most=_RECENT_ORDERS)
-    return next(
-        (
-            order
-            for order in orders
-            if (order.key_id, order.method) == (key_id, method) and order.is_open(now_ms)
-        ),
-        None,
-    )
+    orders = flows.open_orders(visit.app, visit.account_id, key_id)
+    return next((order for order in orders if order.method == method), None)
+
+
+def _way_out(visit: Visit, order: Order) -> str:
+    """How an open order of a key that is there makes way for another."""
+    payments = visit.app.orders.payments(order)
+    state = told_state(order, payments, visit.app.now_ms(), has_key=True)
+    if state in (QUOTED, PENDING):
+        return "pay_or_cancel"
+    # The only code there is was paid with too little, and takes no more.
+    takes_rest = order.method == CRYPTO or len(order.parts) > 1
+    return "pay_rest" if state == PART_PAID and takes_rest else "wait"
 
 
 def _coins(visit: Visit, wish: Wish, search: str) -> _Coins:

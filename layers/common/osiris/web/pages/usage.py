@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from html import escape
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from osiris.errors import KeyNotFound
@@ -27,8 +29,9 @@ MODEL_LENGTH_MAX = 100
 # Models in the table and the list, the dearest first; more are one row.
 MODELS_MAX = 20
 _MODEL, _KEY = "model", "key"
-# In a title that each bar has: a page has up to 180.
-TITLE_LENGTH_MAX = 24
+_CUT = "…"
+# Of a name in a bar's title, as HTML: a page has up to 180 of them, and "&" alone takes five.
+TITLE_BYTES_MAX = 26
 
 
 class Sums(NamedTuple):
@@ -140,4 +143,13 @@ def _amounts(rows: Sequence[DayUsage], by: str) -> Counter[tuple[str, int]]:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= TITLE_LENGTH_MAX else text[: TITLE_LENGTH_MAX - 1] + "…"
+    """The text, or its beginning, within TITLE_BYTES_MAX bytes of HTML."""
+    if _html_bytes(text) <= TITLE_BYTES_MAX:
+        return text
+    reached = accumulate(map(_html_bytes, text))
+    kept = sum(size <= TITLE_BYTES_MAX - _html_bytes(_CUT) for size in reached)
+    return text[:kept] + _CUT
+
+
+def _html_bytes(text: str) -> int:
+    return len(escape(text).encode())
