@@ -47,6 +47,7 @@ class Furnished(NamedTuple):
             f"/orders/{self.open_order_id}",
             f"/orders/{self.open_coin_order_id}",
             "/find?id=nothing",
+            f"/find?pasted={self.key_id}",
             "/requests/req_0000000000000000",
         ]
 

@@ -29,6 +29,7 @@ LOOKS: dict[str, dict[str, object]] = {
     "dark": {"color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}},
     "phone-id": {"viewport": {"width": 390, "height": 844}, "locale": "id-ID"},
+    "tablet-id": {"viewport": {"width": 768, "height": 1024}, "locale": "id-ID"},
 }
 
 
@@ -103,10 +104,8 @@ def wrong(window: Window, look: str) -> list[str]:
     """What is wrong with the page that is open."""
     path = window.page.url.partition("://")[2].partition("/")[2]
     problems = [f"/{path}: {problem}" for problem in grave(window)]
-    if look.startswith("phone") and window.page.evaluate(
-        "document.documentElement.scrollWidth > window.innerWidth"
-    ):
-        problems.append(f"/{path}: wider than a phone")
+    if window.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+        problems.append(f"/{path}: wider than its window")
     language = window.page.locator("html").get_attribute("lang")
     if language != ("id" if look.endswith("id") else "en"):
         problems.append(f"/{path}: in {language}")
