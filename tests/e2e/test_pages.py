@@ -96,7 +96,7 @@ def test_a_qris_payment_turns_the_page_to_credited(ann: Visitor, harness: Harnes
     assert page.locator(".qr svg").count() == 1
     pay(harness, order_id)
     page.get_by_role("link", name="Receipt").wait_for()
-    assert "$100.00 is on the key." in page.inner_text("main")
+    assert "$100.00 went to the key." in page.inner_text("main")
     assert page.locator(".qr svg").count() == 0
     ann.go(f"/keys/{key_id}")
     assert "$100.00" in page.inner_text("main")
@@ -185,7 +185,7 @@ def test_everything_needed_works_without_scripts(browser: Browser, harness: Harn
         if page.get_by_role("link", name="Receipt").count():
             break
         page.wait_for_timeout(500)
-    assert "$100.00 is on the key." in page.inner_text("main")
+    assert "$100.00 went to the key." in page.inner_text("main")
     assert harness.chat(secret, "[sim input=10000 output=2000]").status_code == 200
     ann.go("/usage")
     assert "$0.10" in page.inner_text("main")

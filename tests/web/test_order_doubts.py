@@ -82,7 +82,7 @@ def test_what_was_decided_is_payable_again(ada: Shopper) -> None:
     assert asks_for_nothing(ada.look(order))
     ada.customer.pay(order)
     shown = ada.look(order)
-    assert "Credited. $100.00 is on the key." in shown.text
+    assert "Credited. $100.00 went to the key." in shown.text
     assert "to be decided" not in shown.text.lower()
 
 

@@ -122,7 +122,7 @@ def test_it_turns_to_credited_by_itself(ada: Shopper) -> None:
     assert "data-settled" not in ada.look(order, "/state").html
     ada.customer.pay(order)
     piece = ada.look(order, "/state")
-    assert "Credited. $100.00 is on the key." in piece.text
+    assert "Credited. $100.00 went to the key." in piece.text
     assert "data-settled" in piece.html
     assert piece_is_in_page(ada, order)
     shown = ada.look(order)
@@ -162,7 +162,7 @@ def test_several_payments_are_numbered_steps(ada: Shopper) -> None:
     for part in (1, 3, 4, 5):
         ada.customer.pay(order, part)
     shown = ada.look(order)
-    assert "Credited. $2,500.00 is on the key." in shown.text
+    assert "Credited. $2,500.00 went to the key." in shown.text
     assert shown.text.count("$500.00 credited") == 5
     assert is_settled(shown)
 
@@ -279,7 +279,7 @@ def test_too_much_is_credited_and_told(ada: Shopper) -> None:
     order = ada.order("100", CRYPTO, coin=COIN)
     ada.customer.pay(order, share="1.5")
     shown = ada.look(order)
-    assert "Credited. $150.00 is on the key." in shown.text
+    assert "Credited. $150.00 went to the key." in shown.text
     assert "0.003 BTC" in shown.text
 
 
@@ -301,7 +301,7 @@ def test_an_order_that_ended_says_so_at_once(ada: Shopper, method: str, coin: st
     assert "we ask the provider until 8 days after the end" in shown.text
     assert is_settled(shown)
     ada.customer.pay(order)
-    assert "Credited. $100.00 is on the key." in ada.look(order).text
+    assert "Credited. $100.00 went to the key." in ada.look(order).text
 
 
 def test_an_order_is_cancelled(ada: Shopper) -> None:
@@ -324,7 +324,7 @@ def test_a_paid_order_cant_be_cancelled(ada: Shopper) -> None:
     refused = ada.browser.post(f"/orders/{order.id}")
     assert refused.status == 409
     assert "This order can't be cancelled any more" in refused.text
-    assert "Credited. $100.00 is on the key." in refused.text
+    assert "Credited. $100.00 went to the key." in refused.text
 
 
 def test_a_silent_provider_keeps_nobody_from_looking(ada: Shopper) -> None:

@@ -123,7 +123,7 @@ STATES = {
             " order can't take the rest. Make another one for it once this quote has ended."
         ),
     ),
-    CREDITED: StateWords(N_("Credited"), "good", N_("%(credited)s is on the key.")),
+    CREDITED: StateWords(N_("Credited"), "good", N_("%(credited)s went to the key.")),
     EXPIRED: StateWords(
         N_("Ended unpaid"),
         "",
