@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PAY_OR_CANCEL = "Pay or cancel that one first; nothing else is ordered."
 PAY_REST = "Pay its rest, or wait until it ends, 24 Nov 2026, 10:20 UTC; nothing else is ordered."
-WAIT = "Wait until it is credited or ends, 24 Nov 2026, 10:20 UTC; nothing else is ordered."
+WAIT = "Wait until it is credited or ends, 24 Nov 2026, 10:20 UTC, or cancel it where its page"
 
 
 @pytest.fixture
@@ -72,4 +72,4 @@ def test_an_order_that_takes_nothing_is_waited_for(ada: Shopper) -> None:
     doubted = other.order("2500")
     other.world.app.orders.flag(doubted.id, AMOUNT_DIFFERS, payment_id(doubted))
     shown = other.choose(package="250", method=QRIS)
-    assert "which can be neither paid nor cancelled now. Wait until" in shown.text
+    assert "which takes no payment now. Wait until" in shown.text

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from osiris.flows import keys, orders
-from osiris.ledger.order import CRYPTO, KEY_DELETED, QRIS, UNDONE, VALUE_UNKNOWN
-from osiris.ledger.payment import ENDED, UNKNOWN
+from osiris.ledger.order import CANCELLED, CRYPTO, KEY_DELETED, QRIS, UNDONE, VALUE_UNKNOWN
+from osiris.ledger.payment import ENDED, UNKNOWN, WAITING
 from osiris.web.order_words import PROBLEMS
 from tests.flows.topup_customer import ACCOUNT, DAY_MS, DOLLAR, payment_id
 from tests.scripted_provider import COIN
@@ -38,7 +38,7 @@ def ada() -> Shopper:
 
 def asks_for_nothing(shown: Shown) -> bool:
     """There is no code, address, amount, countdown or step, and no promise of a credit."""
-    asked = ("data-countdown", "sum-to-pay", 'id="cancel"', "download=")
+    asked = ("data-countdown", "sum-to-pay", "download=")
     told = ("Waiting for payment", "No payment has arrived", "to be paid", "the same is credited")
     in_page = [each for each in asked if each in shown.html] + [
         each for each in told if each in shown.text
@@ -62,6 +62,7 @@ def test_what_a_person_decides_is_told_in_words(
     """Each kind says what was not lost, and nothing is to be paid; the list says the same."""
     order = ada.order("2500" if method == QRIS else "100", method, coin=coin)
     ada.world.app.orders.flag(order.id, problem, payment_id(order))
+    ada.customer.provider(order).away = True
     shown = ada.browser.get(f"/orders/{order.id}")
     assert "To be decided. A person decides about the payment of this order" in shown.text
     assert f"Something has to be decided. {PROBLEMS[problem]}" in shown.text
@@ -75,11 +76,16 @@ def test_what_a_person_decides_is_told_in_words(
     assert state_tags(ada) == ["To be decided"]
 
 
-def test_what_was_decided_is_payable_again(ada: Shopper) -> None:
-    """While its quote lasts, and its key is there."""
+def test_what_is_in_no_doubt_any_more_is_payable_again(ada: Shopper) -> None:
+    """The provider said something odd, and then that it waits for the payment."""
     order = ada.order()
-    ada.customer.provider(order).change(payment_id(order), state=UNKNOWN, told="odd")
+    provider = ada.customer.provider(order)
+    provider.change(payment_id(order), state=UNKNOWN, told="odd")
     assert asks_for_nothing(ada.look(order))
+    provider.change(payment_id(order), state=WAITING, told="pending")
+    shown = ada.look(order)
+    assert "Waiting for payment." in shown.text
+    assert len(codes(shown)) == 1
     ada.customer.pay(order)
     shown = ada.look(order)
     assert "Credited. $100.00 went to the key." in shown.text
@@ -99,8 +105,8 @@ def test_a_part_in_doubt_leaves_none_to_pay(ada: Shopper) -> None:
     assert state_tags(ada) == ["Partly paid", "to be decided"]
 
 
-def test_a_payment_that_was_undone_leaves_the_others_to_pay(ada: Shopper) -> None:
-    """It was credited, and stays so: the other codes are as good as before."""
+def test_a_payment_that_was_undone_leaves_none_to_pay(ada: Shopper) -> None:
+    """An earlier doubt about another part may stand behind it."""
     order = ada.order("2500")
     ada.customer.pay(order)
     ada.look(order)
@@ -109,8 +115,22 @@ def test_a_payment_that_was_undone_leaves_the_others_to_pay(ada: Shopper) -> Non
     )
     shown = ada.look(order)
     assert f"Something has to be decided. {PROBLEMS[UNDONE]}" in shown.text
-    assert "The rest can still be paid." in shown.text
-    assert len(codes(shown)) == 4
+    assert asks_for_nothing(shown)
+
+
+@pytest.mark.parametrize("why", ["its key is gone", "a person decides"])
+def test_what_takes_no_payment_can_be_cancelled(ada: Shopper, why: str) -> None:
+    """So that its code is dead, and another order can be made; no credit is promised."""
+    order = ada.order()
+    if why == "its key is gone":
+        without_key(ada, order)
+    else:
+        ada.customer.provider(order).change(payment_id(order), state=UNKNOWN, told="odd")
+    shown = ada.look(order)
+    assert 'id="cancel"' in shown.html
+    assert asks_for_nothing(shown)
+    assert ada.browser.post(f"/orders/{order.id}").status == 303
+    assert ada.customer.stored(order).state == CANCELLED
 
 
 def test_a_coin_without_a_rate_takes_no_more(ada: Shopper) -> None:

@@ -194,11 +194,11 @@ def test_privacy_tells_what_is_stored_here() -> None:
 )
 def test_every_page_says_where_to_write_to(contact: str, link: str) -> None:
     """By mail or on a page, once the operator has named one; texts that say so have a place."""
-    links = Markup(
-        Browser(web_world({"OSIRIS_SUPPORT_CONTACT": contact}), None).get("/").html
-    ).links
-    found = {each for each in links if not each.startswith(("/", "#"))}
-    assert found == ({link} if link else set())
+    ada = Browser(web_world({"OSIRIS_SUPPORT_CONTACT": contact}), "ada")
+    for path in ("/", "/no-such-page", "/keys", "/orders/ord_none", "/billing"):
+        links = Markup(ada.get(path).html).links
+        found = {each for each in links if not each.startswith(("/", "#"))}
+        assert found == ({link} if link else set()), path
 
 
 def test_a_new_keys_page_shows_the_same_examples_with_its_secret() -> None:

@@ -17,7 +17,7 @@ from osiris.flows.patience import CHANGES_MAX, patiently
 from osiris.ledger import purchase
 from osiris.ledger.credit import Source, purchased, taken_back
 from osiris.ledger.key import DELETED
-from osiris.ledger.order import KEY_DELETED, VALUE_UNKNOWN, place_of
+from osiris.ledger.order import KEY_DELETED, STATE_UNKNOWN, VALUE_UNKNOWN, place_of
 from osiris.ledger.payment import ENDED, RECEIVED, WAITING, Payment
 from osiris.money import NANO_PER_DOLLAR, dollars_from_nano, floor_product
 from osiris.payment_errors import BillRefused, OrderNotFound, WebhookDiffers
@@ -158,7 +158,13 @@ def _move(
         except BillRefused:
             _leave_to_a_person(app, order, VALUE_UNKNOWN, status.id)
             return
-        if payment is None or (payment == seen and (order.problem or not payment.outstanding_nano)):
+        if payment is None:
+            # A word that we don't know was in passing: the provider waits for the money.
+            of_this = (order.problem, order.problem_of) == (STATE_UNKNOWN, status.id)
+            if of_this and status.state == WAITING:
+                app.orders.clear(order.id)
+            return
+        if payment == seen and (order.problem or not payment.outstanding_nano):
             return
         try:
             moved = settle(app, order.id, payment, seen, returned_by=_returned_by(status))

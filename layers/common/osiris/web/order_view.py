@@ -14,9 +14,7 @@ from osiris.ledger.order import (
     MAY_BE_SEEN,
     PART_PAID,
     PENDING,
-    QRIS,
     QUOTED,
-    UNDONE,
     WATCHED_AFTER_END_MS,
     shown_state,
 )
@@ -152,7 +150,7 @@ def order_view(shown: Shown, now_ms: int, *, has_key: bool) -> OrderView:
         parts=parts,
         step=_STEP.get(state, -1),
         is_settled=not (is_open or state in (SEEN, SEEN_KEYLESS) or is_late),
-        can_be_cancelled=is_open and state in (QUOTED, PENDING),
+        can_be_cancelled=is_open and state in (QUOTED, PENDING, UNDECIDED, KEYLESS),
     )
 
 
@@ -161,7 +159,8 @@ def told_state(order: Order, payments: list[Payment], now_ms: int, *, has_key: b
     what a person has to decide, add.
     """
     state = _state_in_time(order, payments, now_ms)
-    if _waits_for_a_person(order):
+    # An order names the last of its problems alone: which of its parts are in doubt is not known.
+    if order.problem:
         if order.credited_nano == 0:
             return state if order.taken_back_by else UNDECIDED
         return PART_PAID_UNDECIDED if shown_state(order) == PART_PAID else state
@@ -179,18 +178,6 @@ def _state_in_time(order: Order, payments: list[Payment], now_ms: int) -> str:
     if state in (QUOTED, PENDING):
         return UNSTARTED if state == QUOTED else EXPIRED
     return state if order.was_started or state != CANCELLED else UNSTARTED
-
-
-def _waits_for_a_person(order: Order) -> bool:
-    """Whether nothing more must be asked for until a person has decided.
-
-    An order names the last of its problems alone, so that which of its parts are in doubt is not
-    known. But a code whose payment is undone was credited before, and is not among those to pay.
-    """
-    is_beside_the_rest = (
-        order.method == QRIS and order.problem == UNDONE and order.credited_nano > 0
-    )
-    return order.problem != "" and not is_beside_the_rest
 
 
 def _coin_rate(order: Order) -> CoinRate | None:
@@ -244,7 +231,7 @@ def _parts(order: Order, payments: list[Payment], *, can_be_paid: bool) -> list[
                 is_next=is_payable and codes == 0,
                 amount=rest,
                 qr=qr_svg(code, sized=False) if has_code else "",
-                picture=qr_picture(code) if has_code and order.method == QRIS else "",
+                picture=qr_picture(code) if has_code and order.method != CRYPTO else "",
             )
         )
         codes += has_code

@@ -153,7 +153,7 @@ STATES = {
         N_("Partly paid"),
         "warn",
         N_(
-            "%(credited)s of %(package)s was credited. A person decides about another payment of"
+            "%(credited)s of %(package)s was credited. A person decides about a payment of"
             " this order, and nothing is lost. There is nothing to pay for it now."
         ),
     ),

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from osiris.errors import InvalidRequest, OsirisError
 from osiris.flows import coins, keys, quote
 from osiris.flows import topup as flows
-from osiris.flows.topup import Wish
+from osiris.flows.topup import Shown, Wish
 from osiris.ids import random_base62
 from osiris.ledger.expiry import MONTHS_MAX, extended, months_later
 from osiris.ledger.key import TRIAL
 from osiris.ledger.order import CRYPTO, PART_PAID, PENDING, QRIS, QUOTED
 from osiris.money import nano_from_dollars
 from osiris.secrets_text import shown_prefix
-from osiris.web.order_view import told_state
+from osiris.web.order_view import order_view, told_state
 from osiris.web.order_words import PROVIDERS, RATE_SOURCES
 from osiris.web.problems import Told, told
 from osiris.web.rendering import page, redirect
@@ -174,13 +174,13 @@ def _open_order(visit: Visit, key_id: str, method: str) -> Order | None:
 
 def _way_out(visit: Visit, order: Order) -> str:
     """How an open order of a key that is there makes way for another."""
-    payments = visit.app.orders.payments(order)
-    state = told_state(order, payments, visit.app.now_ms(), has_key=True)
+    payments, now_ms = visit.app.orders.payments(order), visit.app.now_ms()
+    state = told_state(order, payments, now_ms, has_key=True)
     if state in (QUOTED, PENDING):
         return "pay_or_cancel"
-    # The only code there is was paid with too little, and takes no more.
-    takes_rest = order.method == CRYPTO or len(order.parts) > 1
-    return "pay_rest" if state == PART_PAID and takes_rest else "wait"
+    if state == PART_PAID and order_view(Shown(order, payments), now_ms, has_key=True).payable:
+        return "pay_rest"
+    return "wait"
 
 
 def _coins(visit: Visit, wish: Wish, search: str) -> _Coins:
