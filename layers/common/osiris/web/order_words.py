@@ -1,7 +1,8 @@
 """Orders in the words of the pages: what a state means to its owner, and what was not lost.
 
 The API's own words for the same are in `osiris.http.order_shapes`; these are keyed by the same
-states, and by some that follow from the payments and from the clock.
+states, and by some that follow from the payments, the clock, a deleted key, and from what a person
+has to decide.
 """
 
 from __future__ import annotations

@@ -109,10 +109,10 @@ def change(visit: Visit) -> Answer:
 
     All are sent to the page's own address, so that what is shown after one can be loaded again.
     """
-    change = CHANGES.get(visit.field("do"))
-    if change is None:
+    act = CHANGES.get(visit.field("do"))
+    if act is None:
         raise InvalidRequest(details="do")
-    return change(visit)
+    return act(visit)
 
 
 def _rename(visit: Visit) -> Answer:

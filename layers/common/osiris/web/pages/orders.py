@@ -42,7 +42,7 @@ def table(visit: Visit) -> Answer:
     )
     names = {key.id: key.name for key in keys.list_keys(visit.app, visit.account_id)}
     now_ms = visit.app.now_ms()
-    told = {
+    order_states = {
         each.order.id: told_state(*each, now_ms, has_key=each.order.key_id in names)
         for each in shown
     }
@@ -52,7 +52,7 @@ def table(visit: Visit) -> Answer:
         orders=[order for order, _ in shown],
         after=after,
         is_first=not visit.query("after"),
-        told=told,
+        order_states=order_states,
         states=STATES,
         names=names,
         prefix=shown_prefix,
